@@ -7,6 +7,7 @@
 
 mod connect;
 mod pool;
+mod reach;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use url::{Host, Url};
 
 pub use connect::{ConnectError, Connector};
 pub use pool::{Connection, Pool, PoolKey};
+pub use reach::{ReachError, origins};
 
 use crate::ids::{EndpointId, TenantId};
 

@@ -1,0 +1,156 @@
+//! Builds every part from the configuration, owns the tasks and the token that stops them.
+//!
+//! Promise: nothing is bound or opened before the whole configuration holds; a stop lets what is
+//! in flight end, within the configured time, and what does not is sent again after the next start.
+
+mod build;
+mod preview;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::api::{BindError, Engine, Server};
+use crate::clock::Clock;
+use crate::config::{Config, List, Problem};
+use crate::dispatch::{self, Dispatch};
+use crate::queue::Queue;
+use crate::records::Records;
+use crate::runtime::RuntimeError;
+use crate::store::{Store, StoreError, StoreLimits};
+use crate::telemetry::Metrics;
+use crate::tenant::tokens::{TokenError, Tokens};
+
+pub use build::Parts;
+pub use preview::{Preview, PreviewInput, preview};
+
+/// What `serve` tells once it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'a> {
+    pub address: std::net::SocketAddr,
+    pub config: &'a Config,
+}
+
+/// Runs the engine until a signal or a failure of its store. `ready` is called once it answers.
+pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), AppError> {
+    let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
+    let clock = Arc::new(Clock::default());
+    let parts = build::parts(&config).await?;
+    let store = Store::open(&config.data_dir, Arc::clone(&clock), StoreLimits::default())?;
+    let tokens = Tokens::open(&config.data_dir)?;
+    let queue = Queue::open(&store, build::queue_limits(&config)).await?;
+    let records = Records::new(&store);
+    let (destinations, router) = build::destinations(&config, &parts, &records).await?;
+    let metrics = Arc::new(Metrics::new(parts.catalog.kinds().iter().map(|kind| kind.name.as_str())));
+    let dispatch = Arc::new(Dispatch {
+        queue: queue.clone(),
+        runtime: Arc::clone(&parts.runtime),
+        gate: build::gate(&config.limits),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        policy: build::retry_policy(&config.retry),
+        batch_max: config.dispatch.batch_max.get(),
+        slots: build::slots(&config.limits),
+        destinations,
+    });
+
+    let server = Server::bind(&config.api).await?;
+    let sending = CancellationToken::new();
+    let engine = Engine {
+        queue,
+        records,
+        router,
+        catalog: Arc::clone(&parts.catalog),
+        sending: sending.clone(),
+    };
+    let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
+    info!(
+        address = %server.address(),
+        components = parts.catalog.kinds().len(),
+        compiled = parts.catalog.compiled(),
+        allocation = parts.runtime.allocation.name(),
+        "The engine has started."
+    );
+    ready(Ready { address: server.address(), config: &config });
+
+    let taking = CancellationToken::new();
+    let drain = Duration::from_millis(config.dispatch.drain_ms);
+    let mut serving = tokio::spawn(server.serve(routes, taking.clone(), drain));
+    let mut dispatching = tokio::spawn(dispatch::run(dispatch, sending.clone()));
+    let ended = tokio::select! {
+        () = stop_signals.any() => None,
+        ended = &mut dispatching => Some(ended),
+    };
+
+    // First nothing new comes in, then what is in flight ends.
+    taking.cancel();
+    sending.cancel();
+    let deadline = tokio::time::Instant::now() + drain;
+    let sent = match ended {
+        Some(ended) => ended.unwrap_or(Ok(())),
+        None => match tokio::time::timeout_at(deadline, &mut dispatching).await {
+            Ok(ended) => ended.unwrap_or(Ok(())),
+            Err(_) => {
+                dispatching.abort();
+                warn!("Not everything in flight ended in time; it is sent again after the next start.");
+                Ok(())
+            }
+        },
+    };
+    if tokio::time::timeout_at(deadline, &mut serving).await.is_err() {
+        serving.abort();
+    }
+    tokio::task::spawn_blocking(move || store.close()).await.ok();
+    info!("The engine has stopped.");
+    Ok(sent?)
+}
+
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Why the engine cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
+    Config { path: PathBuf, problems: Vec<Problem> },
+
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error(transparent)]
+    Token(#[from] TokenError),
+
+    #[error(transparent)]
+    Bind(#[from] BindError),
+
+    #[error("the process cannot listen for signals")]
+    Signals(#[source] io::Error),
+}
