@@ -6,4 +6,6 @@ pub mod alert;
 pub mod clock;
 pub mod delivery;
 pub mod ids;
+pub mod ingest;
 pub mod queue;
+pub mod route;
