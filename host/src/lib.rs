@@ -3,9 +3,20 @@
 //! The path of an alert: ingest -> route -> queue -> dispatch -> format -> deliver -> record.
 
 pub mod alert;
-pub mod clock;
-pub mod delivery;
-pub mod ids;
+pub mod api;
+pub mod app;
 pub mod capability;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod delivery;
+pub mod dispatch;
+pub mod ids;
+pub mod ingest;
+pub mod queue;
+pub mod records;
+pub mod route;
 pub mod runtime;
-
+pub mod store;
+pub mod telemetry;
+pub mod tenant;
