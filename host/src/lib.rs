@@ -3,7 +3,11 @@
 //! The path of an alert: ingest -> route -> queue -> dispatch -> format -> deliver -> record.
 
 pub mod alert;
+pub mod api;
 pub mod clock;
+pub mod config;
 pub mod delivery;
 pub mod ids;
 pub mod queue;
+pub mod telemetry;
+pub mod tenant;
