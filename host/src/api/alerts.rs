@@ -1,0 +1,192 @@
+//! The two doors for alerts.
+//!
+//! Promise: what is answered as accepted is on disk. What is not answered as accepted may be there
+//! too, and then a repeat of the same batch is answered as accepted and goes out once.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Query, Request, State, rejection::QueryRejection};
+use axum::response::{IntoResponse, Response};
+use hyper::header::{self, HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+
+use super::body::{self, Layout};
+use super::guard::Admitted;
+use super::problem::{Place, Problem};
+use super::seams::{Arrival, CommitError, Rejection};
+use super::{Api, key};
+use crate::alert::Alert;
+use crate::ids::{AlertId, TenantId};
+use crate::queue::{Batch, BatchKey, Committed, Owed};
+use crate::tenant::{Caller, Role};
+
+const NATIVE: &str = "native";
+const NTOPNG: &str = "ntopng";
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Options {
+    /// Take what is good and list what is not, instead of taking nothing.
+    partial: bool,
+}
+
+/// `POST /v1/alerts`: one alert, an array, or one per line, in our own schema.
+pub(super) async fn native(
+    State(api): State<Api>,
+    Extension(Admitted(caller)): Extension<Admitted>,
+    options: Result<Query<Options>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let taken = async {
+        let Query(options) = options.map_err(|_| {
+            Problem::bad_request("expected no parameter but `partial=true` or `partial=false`")
+        })?;
+        let caller = caller.ok_or_else(|| Problem::unauthorized(false))?;
+        take_native(&api, &caller, options.partial, request).await
+    };
+    taken.await.inspect_err(|problem| api.metrics.refused(NATIVE, problem.code))
+}
+
+async fn take_native(
+    api: &Api,
+    caller: &Caller,
+    partial: bool,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let layout = body::layout(&head.headers)?;
+    let body = body::read(body, api.body_bytes_max).await?;
+    let key = key::of(&head.headers, &body, caller, NATIVE)?;
+    let arrival = arrival(api, caller.tenant);
+    let read = (api.engine.read_native)(&body, layout == Layout::Ndjson, &arrival)
+        .map_err(|bad| Problem::bad_input(vec![Place::Body(bad)], "nothing was taken in: the body is not JSON as expected; correct it and send it again"))?;
+
+    let mut alerts = Vec::with_capacity(read.len());
+    let mut rejected = Vec::new();
+    for one in read {
+        match one {
+            Ok(alert) => alerts.push(alert),
+            Err(rejection) => rejected.push(rejection),
+        }
+    }
+    if !rejected.is_empty() && !partial {
+        return Err(Problem::bad_input(
+            rejected.into_iter().map(Place::Alert).collect(),
+            "nothing was taken in: correct these alerts and send all again, or send with \
+             `?partial=true` to have the others taken in",
+        ));
+    }
+    commit(api, NATIVE, caller.tenant, alerts, &rejected, key).await
+}
+
+/// `POST /v1/ingest/ntopng`: the envelope of ntopng's webhook endpoint.
+pub(super) async fn ntopng(
+    State(api): State<Api>,
+    Extension(Admitted(caller)): Extension<Admitted>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let taken = take_ntopng(&api, caller, request).await;
+    taken.inspect_err(|problem| api.metrics.refused(NTOPNG, problem.code))
+}
+
+async fn take_ntopng(
+    api: &Api,
+    caller: Option<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    body::layout(&head.headers)?;
+    let body = body::read(body, api.body_bytes_max).await?;
+    // Every alert gets the same tenant whoever the token's owner turns out to be: there is one.
+    let read = (api.engine.read_ntopng)(&body, &arrival(api, TenantId::DEFAULT));
+
+    // Credentials in the header settle it; the envelope's secret is then not looked at, since
+    // ntopng may go on sending one that was meant for another receiver.
+    let caller = match (caller, &read) {
+        (Some(caller), _) => Some(caller),
+        (None, Ok(envelope)) => envelope
+            .secret
+            .as_ref()
+            .and_then(|secret| api.tokens.caller(secret.expose()))
+            .filter(|one| one.role == Role::Ingest),
+        // Whoever has no token does not learn what is wrong with the body either.
+        (None, Err(_)) => None,
+    };
+    let caller = caller.ok_or_else(|| Problem::unauthorized(true))?;
+    let envelope = read.map_err(|bad| {
+        Problem::bad_input(vec![Place::Body(bad)], "expected the JSON envelope of ntopng's webhook")
+    })?;
+    let key = key::of(&head.headers, &body, &caller, NTOPNG)?;
+    commit(api, NTOPNG, caller.tenant, envelope.alerts, &[], key).await
+}
+
+fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {
+    Arrival { tenant, now_ms: api.clock.now_ms(), ids: &api.ids }
+}
+
+/// Routes the alerts, commits them with what they are owed, and only then answers.
+async fn commit(
+    api: &Api,
+    producer: &'static str,
+    tenant: TenantId,
+    alerts: Vec<Alert>,
+    rejected: &[Rejection],
+    key: BatchKey,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        accepted: Vec<AlertId>,
+        rejected: &'a [Rejection],
+    }
+    let accepted: Vec<AlertId> = alerts.iter().map(|one| one.id).collect();
+    let count = accepted.len();
+    let answer = serde_json::to_string(&Answer { accepted, rejected })
+        .unwrap_or_else(|never| unreachable!("ids and texts are JSON: {never}"));
+    if alerts.is_empty() {
+        // A ping, or nothing worth taking: there is nothing to keep, and nothing to repeat.
+        return Ok(json(answer));
+    }
+
+    let route = |alert: Alert| Owed { recipients: (api.engine.route)(&alert), alert };
+    let alerts = alerts.into_iter().map(route).collect();
+    let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone() };
+    // When the time is up, the batch may be committed all the same, right after this answer. That
+    // is well: the sender is told to send it again, and its key shows that it is a repeat.
+    let committed = tokio::time::timeout(api.answer_within, (api.engine.commit)(batch)).await;
+    match committed {
+        Ok(Ok(Committed::Fresh)) => {
+            api.metrics.accepted(producer, count);
+            Ok(json(answer))
+        }
+        Ok(Ok(Committed::Repeated { answer })) => {
+            api.metrics.repeated(producer);
+            let mut response = json(answer);
+            response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+            Ok(response)
+        }
+        Ok(Ok(Committed::KeyReused)) => Err(Problem::new(
+            hyper::StatusCode::UNPROCESSABLE_ENTITY,
+            "key-reused",
+            "this `Idempotency-Key` came with another body within the last ten minutes; give each \
+             batch a key of its own",
+        )),
+        Ok(Err(CommitError::Overloaded { retry_after })) => Err(Problem::busy(
+            "overloaded",
+            retry_after,
+            "too many deliveries wait; send the same again, unchanged, after `Retry-After`",
+        )),
+        Ok(Err(CommitError::Store(error))) => Err(error.into()),
+        Err(_elapsed) => Err(Problem::busy(
+            "slow-store",
+            Duration::from_secs(1),
+            "the store did not answer in time; send the same again, unchanged: if it was taken \
+             in after all, it is known again and goes out once",
+        )),
+    }
+}
+
+fn json(body: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}

@@ -1,0 +1,327 @@
+//! The API over real sockets, before an engine of which the tests decide how it behaves.
+
+mod peer;
+mod stand_in;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::tenant::Role;
+use peer::Answer;
+use stand_in::{Mood, StandIn};
+
+const ROUTES: [(&str, &str); 10] = [
+    ("POST", "/v1/alerts"),
+    ("POST", "/v1/ingest/ntopng"),
+    ("GET", "/v1/schema/alert"),
+    ("GET", "/v1/deliveries"),
+    ("GET", "/v1/deliveries/01JD8Q5W3V9T6Z0M4K2N7P1R5S-7"),
+    ("GET", "/v1/kinds"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+    ("GET", "/metrics"),
+    ("GET", "/nowhere"),
+];
+
+#[tokio::test]
+async fn no_route_answers_without_a_good_token() {
+    let host = StandIn::start().await;
+    for (method, path) in ROUTES {
+        for credentials in [None, Some("Bearer"), Some("Bearer wrong"), Some("Basic bnRvcG5nOng=")]
+        {
+            let header = credentials.map(|it| format!("authorization: {it}\r\n"));
+            let answer = host.raw(method, path, header.as_deref().unwrap_or(""), "[]").await;
+            assert_eq!(answer.status, 401, "{method} {path} with {credentials:?}");
+            assert_eq!(answer.code(), "unauthorized");
+            assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer"));
+            assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+        }
+    }
+    assert_eq!(host.committed(), 0);
+}
+
+#[tokio::test]
+async fn the_ingest_token_hands_in_alerts_and_nothing_else() {
+    let host = StandIn::start().await;
+    for (method, path) in ROUTES {
+        let header = host.bearer(Role::Ingest);
+        let answer = host.raw(method, path, &header, r#"{"alerts":[]}"#).await;
+        if method == "POST" {
+            assert_ne!(answer.status, 403, "{method} {path}");
+        } else {
+            assert_eq!(
+                (answer.status, answer.code()),
+                (403, "wrong-role".into()),
+                "{method} {path}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_host_or_origin_is_turned_away_before_the_token_counts() {
+    let host = StandIn::start().await;
+    let token = host.bearer(Role::Admin);
+    let port = host.address().port();
+    let table = [
+        (format!("host: evil.example:{port}\r\n"), 421),
+        ("host: 127.0.0.1:1\r\n".to_owned(), 421),
+        ("host: proxy.example\r\n".to_owned(), 200),
+        ("host: proxy.example\r\norigin: https://proxy.example\r\n".to_owned(), 200),
+        (format!("host: localhost:{port}\r\norigin: http://localhost:{port}\r\n"), 200),
+        (format!("host: localhost:{port}\r\norigin: http://evil.example\r\n"), 403),
+        (format!("host: localhost:{port}\r\norigin: null\r\n"), 403),
+        (format!("host: localhost:{port}\r\nhost: localhost:{port}\r\n"), 400),
+        (String::new(), 400),
+    ];
+    for (headers, expected) in table {
+        let request = format!("GET /healthz HTTP/1.1\r\n{headers}{token}connection: close\r\n\r\n");
+        let answer = peer::exchange(host.address(), request.as_bytes()).await;
+        assert_eq!(answer.status, expected, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn accepted_alerts_are_committed_and_answered_with_their_ids() {
+    let host = StandIn::start().await;
+    let answer = host.post("/v1/alerts", "", r#"["one", "two"]"#).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["accepted"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.json()["rejected"], json!([]));
+    assert_eq!(host.committed(), 2);
+    let lines = "content-type: application/x-ndjson\r\n";
+    let answer = host.post("/v1/alerts", lines, "\"three\"\n\"four\"\n\"five\"\n").await;
+    assert_eq!(answer.json()["accepted"].as_array().unwrap().len(), 3, "{answer:?}");
+    let metrics = host.get("/metrics").await;
+    assert!(metrics.body.contains(r#"campanile_alerts_total{producer="native"} 5"#));
+}
+
+#[tokio::test]
+async fn the_same_batch_again_gets_the_same_bytes_and_is_not_taken_twice() {
+    let host = StandIn::start().await;
+    for key in ["", "idempotency-key: run-7\r\n"] {
+        let before = host.committed();
+        let body = format!("[\"one{}\"]", key.len());
+        let first = host.post("/v1/alerts", key, &body).await;
+        let second = host.post("/v1/alerts", key, &body).await;
+        assert_eq!((first.status, second.status), (200, 200));
+        assert_eq!(first.body, second.body, "key {key:?}");
+        assert_eq!(first.header("idempotency-replayed"), None);
+        assert_eq!(second.header("idempotency-replayed"), Some("true"));
+        assert_eq!(host.committed(), before + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_body() {
+    let host = StandIn::start().await;
+    let key = "idempotency-key: run-7\r\n";
+    host.post("/v1/alerts", key, r#"["one"]"#).await;
+    let answer = host.post("/v1/alerts", key, r#"["two"]"#).await;
+    assert_eq!((answer.status, answer.code()), (422, "key-reused".into()));
+    let answer = host.post("/v1/alerts", "idempotency-key: a b\r\n", r#"["two"]"#).await;
+    assert_eq!((answer.status, answer.code()), (400, "bad-request".into()));
+    assert_eq!(host.committed(), 1);
+}
+
+#[tokio::test]
+async fn of_a_batch_with_bad_input_nothing_is_taken_unless_partial_is_asked_for() {
+    let host = StandIn::start().await;
+    let body = r#"["one", 2, "three"]"#;
+    let answer = host.post("/v1/alerts", "", body).await;
+    assert_eq!((answer.status, answer.code()), (400, "bad-input".into()));
+    assert_eq!(answer.json()["errors"][0]["position"], 1);
+    assert_eq!(answer.json()["errors"][0]["field"], "title");
+    assert_eq!(host.committed(), 0);
+
+    let answer = host.post("/v1/alerts?partial=true", "", body).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.json()["accepted"].as_array().unwrap().len(), 2);
+    assert_eq!(answer.json()["rejected"][0]["expected"], "text");
+    assert_eq!(host.committed(), 2);
+
+    for wrong in ["?partial=maybe", "?all=true"] {
+        let answer = host.post(&format!("/v1/alerts{wrong}"), "", body).await;
+        assert_eq!(answer.code(), "bad-request", "{wrong}");
+    }
+    let answer = host.post("/v1/alerts", "", "{").await;
+    assert_eq!(
+        (answer.code(), &answer.json()["errors"][0]["line"]),
+        ("bad-input".into(), &json!(1))
+    );
+}
+
+#[tokio::test]
+async fn ntopng_proves_itself_by_header_by_password_or_by_the_envelope() {
+    use base64::Engine as _;
+    let host = StandIn::start().await;
+    let (admin, ingest) = (host.token(Role::Admin), host.token(Role::Ingest));
+    let basic = |pair: String| {
+        let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+        format!("authorization: Basic {pair}\r\n")
+    };
+    let table = [
+        // header, secret of the envelope, status
+        (host.bearer(Role::Ingest), "", 200),
+        (host.bearer(Role::Ingest), "meant for another receiver", 200),
+        (host.bearer(Role::Admin), "", 200),
+        (basic(format!("ntopng:{ingest}")), "", 200),
+        (basic(format!("ntopng:{admin}")), "", 401),
+        (basic("ntopng:wrong".into()), &ingest, 401),
+        (String::new(), &ingest, 200),
+        (String::new(), &admin, 401),
+        (String::new(), "wrong", 401),
+        (String::new(), "", 401),
+    ];
+    for (at, (header, secret, expected)) in table.into_iter().enumerate() {
+        let before = host.committed();
+        let body = json!({ "sharedsecret": secret, "alerts": [format!("alert {at}")] });
+        let answer = host.raw("POST", "/v1/ingest/ntopng", &header, &body.to_string()).await;
+        assert_eq!(answer.status, expected, "row {at}");
+        assert_eq!(host.committed() - before, usize::from(expected == 200), "row {at}");
+    }
+    let answer = host.raw("POST", "/v1/ingest/ntopng", "", "{").await;
+    assert_eq!(answer.status, 401, "a stranger learns nothing about the body");
+}
+
+#[tokio::test]
+async fn a_ping_of_ntopng_is_answered_and_leaves_nothing() {
+    let host = StandIn::start().await;
+    let ping = r#"{"version":"0.2","alerts":[]}"#;
+    for _ in 0..2 {
+        let answer = host.post("/v1/ingest/ntopng", "", ping).await;
+        assert_eq!((answer.status, answer.header("idempotency-replayed")), (200, None));
+        assert_eq!(answer.json()["accepted"], json!([]));
+    }
+    assert_eq!(host.raw("POST", "/v1/ingest/ntopng", "", ping).await.status, 401);
+    assert_eq!((host.commits(), host.committed()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_has_come() {
+    let host = StandIn::start().await;
+    let head = |framing: &str| {
+        let (address, token) = (host.address(), host.bearer(Role::Ingest));
+        format!("POST /v1/alerts HTTP/1.1\r\nhost: {address}\r\n{token}{framing}\r\n\r\n")
+    };
+    // Neither body ever ends: an answer shows that the server did not wait for more.
+    let announced = head("content-length: 5000");
+    let chunked = head("transfer-encoding: chunked") + "1001\r\n" + &"x".repeat(4097) + "\r\n";
+    for request in [announced, chunked] {
+        let answer = peer::exchange(host.address(), request.as_bytes()).await;
+        assert_eq!((answer.status, answer.code()), (413, "too-large".into()));
+    }
+    let fits = format!("[\"{}\"]", "x".repeat(4092));
+    assert_eq!(host.post("/v1/alerts", "", &fits).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_json_is_refused_by_its_type() {
+    let host = StandIn::start().await;
+    for header in ["content-type: text/html\r\n", "content-encoding: gzip\r\n"] {
+        let answer = host.post("/v1/alerts", header, "[]").await;
+        assert_eq!((answer.status, answer.code()), (415, "unsupported-type".into()), "{header}");
+    }
+}
+
+#[tokio::test]
+async fn an_overloaded_queue_and_a_failed_store_send_the_sender_away_for_a_while() {
+    let host = StandIn::start().await;
+    let table = [(Mood::Overloaded, "overloaded", "8"), (Mood::Broken, "store-failed", "5")];
+    for (mood, code, wait) in table {
+        host.set(mood);
+        let answer = host.post("/v1/alerts", "", r#"["one"]"#).await;
+        assert_eq!((answer.status, answer.code()), (503, code.into()));
+        assert_eq!(answer.header("retry-after"), Some(wait));
+        assert!(!answer.body.contains("/var"), "causes stay in the log: {}", answer.body);
+    }
+    assert_eq!(host.committed(), 0);
+}
+
+#[tokio::test]
+async fn a_batch_whose_commit_came_too_late_is_known_when_it_is_sent_again() {
+    let host = StandIn::start().await;
+    host.set(Mood::Slow);
+    let answer = host.post("/v1/alerts", "", r#"["one"]"#).await;
+    assert_eq!((answer.status, answer.code()), (503, "slow-store".into()));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    host.finish_slow_commits().await;
+    assert_eq!(host.committed(), 1, "the commit went on after the answer");
+
+    host.set(Mood::Well);
+    let answer = host.post("/v1/alerts", "", r#"["one"]"#).await;
+    assert_eq!((answer.status, answer.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(host.committed(), 1);
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_by_state_and_page_and_shown_with_their_tries() {
+    let host = StandIn::start().await;
+    let all = host.get("/v1/deliveries").await;
+    assert_eq!(all.json()["deliveries"].as_array().unwrap().len(), 3);
+    assert_eq!(all.json()["next"], json!(null));
+
+    let page = host.get("/v1/deliveries?limit=2").await.json();
+    let ids: Vec<_> = page["deliveries"].as_array().unwrap().iter().map(|one| &one["id"]).collect();
+    assert_eq!(&page["next"], ids[1]);
+    let rest = host.get(&format!("/v1/deliveries?before={}", ids[1].as_str().unwrap())).await;
+    assert_eq!(rest.json()["deliveries"].as_array().unwrap().len(), 1);
+    let dead = host.get("/v1/deliveries?state=dead").await.json();
+    assert_eq!(dead["deliveries"].as_array().unwrap().len(), 1);
+
+    let one = host.get(&format!("/v1/deliveries/{}", ids[0].as_str().unwrap())).await;
+    assert_eq!(
+        (one.json()["state"].as_str(), one.json()["tries"][0]["code"].as_str()),
+        (Some("dead"), Some("503"))
+    );
+    let table = [
+        ("/v1/deliveries?state=lost", 400),
+        ("/v1/deliveries?limit=0", 400),
+        ("/v1/deliveries?limit=1001", 400),
+        ("/v1/deliveries?limit=many", 400),
+        ("/v1/deliveries?before=x", 400),
+        ("/v1/deliveries?colour=red", 400),
+        ("/v1/deliveries/x", 400),
+        ("/v1/deliveries/01JD8Q5W3V9T6Z0M4K2N7P1R5S-9", 404),
+        ("/nowhere", 404),
+        ("/v1/alerts", 405),
+    ];
+    for (path, expected) in table {
+        assert_eq!(host.get(path).await.status, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_readiness_kinds_schema_and_metrics_are_told() {
+    let host = StandIn::start().await;
+    assert_eq!(host.get("/healthz").await.status, 200);
+    let ready = host.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (200, &json!(true)));
+    assert_eq!(host.get("/v1/kinds").await.json()["kinds"][0]["name"], "bell");
+    let schema = host.get("/v1/schema/alert").await;
+    assert_eq!(schema.header("content-type"), Some("application/schema+json"));
+    let metrics = host.get("/metrics").await.body;
+    assert!(metrics.contains("campanile_queue_pending 41"), "{metrics}");
+    assert!(metrics.contains(r#"http_answer_seconds_count{route="/v1/kinds"} 1"#), "{metrics}");
+
+    host.set(Mood::Broken);
+    let ready = host.get("/readyz").await;
+    assert_eq!((ready.status, &ready.json()["ready"]), (503, &json!(false)));
+    assert_eq!(host.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn on_the_stop_token_open_requests_are_answered_and_idle_connections_end() {
+    let mut host = StandIn::start().await;
+    host.set(Mood::Slow);
+    let mut idle = peer::connect(host.address()).await;
+    let asked = host.start_post("/v1/alerts", r#"["one"]"#).await;
+    host.sees_slow_commits(1).await;
+    host.stop();
+    assert!(idle.reads_end().await, "an idle connection is closed");
+    host.finish_slow_commits().await;
+    let answer: Answer = asked.answer().await;
+    assert!([200, 503].contains(&answer.status), "{answer:?}");
+    host.ends_within(Duration::from_secs(5)).await;
+}

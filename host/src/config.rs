@@ -1,0 +1,283 @@
+//! `campanile.toml`: what the operator writes, checked once before a port is bound, then trusted.
+//!
+//! Promise: every problem is reported at once, each with its place, what was expected, and what to
+//! do; no value of a setting is ever printed. This file is the only one that reads environment
+//! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
+//!
+//! Not here: whether a kind exists and likes its settings (`runtime`).
+
+mod entries;
+mod limits;
+mod reading;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use entries::{EndpointConfig, RecipientConfig, Settings};
+pub use limits::{
+    ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
+};
+use reading::Reading;
+
+/// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
+pub const DEFAULT_PATH: &str = "campanile.toml";
+
+/// The whole configuration, checked, its paths resolved against the folder of the file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Name of this instance, as messages show it. Default: the machine's host name.
+    pub instance: String,
+    /// IANA time zone in which messages show instants. Default `UTC`.
+    pub zone: String,
+    /// Language tag (BCP 47) of messages. Default `en`.
+    pub locale: String,
+    /// Folder of the store and the tokens. Default `data`, beside the file.
+    pub data_dir: PathBuf,
+    /// Folder of the components. Default `components`, beside the file.
+    pub components_dir: PathBuf,
+    /// Folder of compiled machine code. Default `cache` in `data_dir`.
+    pub cache_dir: PathBuf,
+    pub api: ApiConfig,
+    pub ingest: IngestConfig,
+    pub limits: LimitsConfig,
+    pub dispatch: DispatchConfig,
+    pub retry: RetryConfig,
+    pub queue: QueueConfig,
+    pub endpoints: Vec<EndpointConfig>,
+    pub recipients: Vec<RecipientConfig>,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::parse(path, &text)
+    }
+
+    /// Checks `text` as the content of `path`; touches no file but the machine's host name.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let table = text.parse::<toml::Table>().map_err(|error| {
+            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            // Not its `Display`: that one quotes the line, and a line can hold a secret.
+            let found = error.message().to_owned();
+            ConfigError::Syntax { path: path.to_owned(), line, column, found }
+        })?;
+
+        let mut reading = Reading::default();
+        let top = Top::read(table, &mut reading);
+        reading.check_names("endpoint", top.endpoint.iter().map(|one| one.name.as_str()));
+        reading.check_names("recipient", top.recipient.iter().map(|one| one.name.as_str()));
+        let config = top.check(path, &mut reading);
+        if reading.problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError::Wrong { path: path.to_owned(), problems: reading.problems })
+        }
+    }
+
+    /// The endpoint of that name.
+    pub fn endpoint(&self, name: &str) -> Option<&EndpointConfig> {
+        self.endpoints.iter().find(|one| one.name == name)
+    }
+}
+
+/// Path of the configuration: what the command line says, else `CAMPANILE_CONFIG`, else
+/// [`DEFAULT_PATH`].
+pub fn path(given: Option<PathBuf>) -> PathBuf {
+    given
+        .or_else(|| {
+            std::env::var_os("CAMPANILE_CONFIG").filter(|set| !set.is_empty()).map(Into::into)
+        })
+        .unwrap_or_else(|| DEFAULT_PATH.into())
+}
+
+/// Filter of the logs, from `CAMPANILE_LOG`: `info`, or per module `warn,campanile::queue=debug`.
+pub fn log_filter() -> Option<String> {
+    std::env::var("CAMPANILE_LOG").ok().filter(|set| !set.is_empty())
+}
+
+/// Why the configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    #[error("cannot read the configuration `{path}`; create it (docs/configuration.md begins with \
+             an example), or name another with --config", path = path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+
+    #[error("`{path}` is not TOML at line {line}, column {column}: {found}", path = path.display())]
+    Syntax { path: PathBuf, line: usize, column: usize, found: String },
+
+    #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
+    Wrong { path: PathBuf, problems: Vec<Problem> },
+}
+
+/// One thing that is wrong, where it is, and what is expected there.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Problem {
+    /// `recipient[2].endpoint`; entries count from 0.
+    pub place: String,
+    pub expected: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.expected)
+    }
+}
+
+struct List<'a>(&'a [Problem]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|one| write!(f, "\n  {one}"))
+    }
+}
+
+/// The file as the operator writes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Top {
+    instance: Option<String>,
+    zone: String,
+    locale: String,
+    data_dir: PathBuf,
+    components_dir: PathBuf,
+    api: ApiConfig,
+    ingest: IngestConfig,
+    limits: LimitsConfig,
+    dispatch: DispatchConfig,
+    retry: RetryConfig,
+    queue: QueueConfig,
+    runtime: RuntimeConfig,
+    endpoint: Vec<EndpointConfig>,
+    recipient: Vec<RecipientConfig>,
+}
+
+impl Default for Top {
+    fn default() -> Self {
+        Self {
+            instance: None,
+            zone: "UTC".into(),
+            locale: "en".into(),
+            data_dir: "data".into(),
+            components_dir: "components".into(),
+            api: ApiConfig::default(),
+            ingest: IngestConfig::default(),
+            limits: LimitsConfig::default(),
+            dispatch: DispatchConfig::default(),
+            retry: RetryConfig::default(),
+            queue: QueueConfig::default(),
+            runtime: RuntimeConfig::default(),
+            endpoint: Vec::new(),
+            recipient: Vec::new(),
+        }
+    }
+}
+
+impl Top {
+    fn read(mut table: toml::Table, reading: &mut Reading) -> Self {
+        Self {
+            api: reading.section("api", &mut table),
+            ingest: reading.section("ingest", &mut table),
+            limits: reading.section("limits", &mut table),
+            dispatch: reading.section("dispatch", &mut table),
+            retry: reading.section("retry", &mut table),
+            queue: reading.section("queue", &mut table),
+            runtime: reading.section("runtime", &mut table),
+            endpoint: reading.entries("endpoint", &mut table),
+            recipient: reading.entries("recipient", &mut table),
+            ..reading.table("", table)
+        }
+    }
+
+    /// Checks what spans fields, and resolves paths.
+    fn check(self, path: &Path, reading: &mut Reading) -> Config {
+        if self.instance.as_ref().is_some_and(|name| !is_label(name)) {
+            reading.problem("instance", "expected 1 to 255 printable characters");
+        }
+        if jiff::tz::TimeZone::get(&self.zone).is_err() {
+            reading.problem(
+                "zone",
+                "expected an IANA time zone that this machine knows, such as `Europe/Rome`; \
+                 correct it, or install the package `tzdata`",
+            );
+        }
+        if !is_language(&self.locale) {
+            reading.problem("locale", "expected a language tag such as `en` or `de-CH`");
+        }
+        self.api.check(reading);
+        self.limits.check(reading);
+        self.retry.check(reading);
+        for (at, one) in self.endpoint.iter().enumerate() {
+            one.check(&format!("endpoint[{at}]"), reading);
+        }
+        for (at, one) in self.recipient.iter().enumerate() {
+            one.check(&format!("recipient[{at}]"), &self.endpoint, reading);
+        }
+
+        let base = path.parent().unwrap_or(Path::new(""));
+        let data_dir = base.join(&self.data_dir);
+        let cache_dir =
+            self.runtime.cache_dir.map_or_else(|| data_dir.join("cache"), |dir| base.join(dir));
+        Config {
+            path: path.to_owned(),
+            instance: self.instance.unwrap_or_else(host_name),
+            zone: self.zone,
+            locale: self.locale,
+            components_dir: base.join(&self.components_dir),
+            data_dir,
+            cache_dir,
+            api: self.api,
+            ingest: self.ingest,
+            limits: self.limits,
+            dispatch: self.dispatch,
+            retry: self.retry,
+            queue: self.queue,
+            endpoints: self.endpoint,
+            recipients: self.recipient,
+        }
+    }
+}
+
+/// Why `listen` cannot be bound, or nothing.
+fn listen_problem(listen: SocketAddr) -> Option<&'static str> {
+    // Tokens would cross the network in clear text.
+    (!listen.ip().is_loopback()).then_some(
+        "expected a loopback address such as `127.0.0.1:7700`, since the API has no TLS yet; \
+         let a TLS proxy on this machine listen outside, and name it in `allowed_hosts`",
+    )
+}
+
+fn is_label(text: &str) -> bool {
+    (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+fn is_language(text: &str) -> bool {
+    text.len() <= 35
+        && text.split('-').enumerate().all(|(at, part)| match at {
+            0 => (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic()),
+            _ => (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()),
+        })
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if is_label(name) { name.to_owned() } else { "campanile".to_owned() }
+}
+
+/// Line and column, both from 1, of a byte offset; columns are characters.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests;

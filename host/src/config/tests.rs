@@ -1,0 +1,189 @@
+use std::path::Path;
+
+use super::*;
+use crate::alert::Severity;
+
+#[test]
+fn an_empty_file_gives_the_documented_defaults() {
+    let config = parse("").unwrap();
+    assert_eq!(config.api.listen.to_string(), "127.0.0.1:7700");
+    assert_eq!((config.zone.as_str(), config.locale.as_str()), ("UTC", "en"));
+    assert_eq!(config.data_dir, Path::new("/etc/campanile/data"));
+    assert_eq!(config.components_dir, Path::new("/etc/campanile/components"));
+    assert_eq!(config.cache_dir, Path::new("/etc/campanile/data/cache"));
+    assert_eq!(config.ingest.body_bytes_max.get(), 1_048_576);
+    assert_eq!(config.limits.call_cpu_ms.get(), 50);
+    assert_eq!(config.retry.attempts_max.get(), 20);
+    assert!(!config.instance.is_empty());
+}
+
+#[test]
+fn endpoints_and_recipients_are_read_with_their_settings() {
+    let config = parse(
+        r#"
+        data_dir = "/var/lib/campanile"
+        [[endpoint]]
+        name = "hooks"
+        kind = "webhook"
+        settings = { url = "http://127.0.0.1:9/", tries = 3, deep = { list = [1, true] }, on = 2026-01-31 }
+        [[recipient]]
+        name = "night.shift"
+        endpoint = "hooks"
+        minimum_severity = "error"
+        categories = ["security"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.cache_dir, Path::new("/var/lib/campanile/cache"));
+    assert_eq!(
+        config.endpoint("hooks").unwrap().settings.to_json(),
+        r#"{"deep":{"list":[1,true]},"on":"2026-01-31","tries":3,"url":"http://127.0.0.1:9/"}"#
+    );
+    assert_eq!(config.recipients[0].minimum_severity, Severity::Error);
+    assert_eq!(config.recipients[0].settings.to_json(), "{}");
+}
+
+#[test]
+fn each_problem_is_told_with_its_place_and_what_is_expected() {
+    let hook = "[[endpoint]]\nname = 'hook'\nkind = 'webhook'\n";
+    let table = [
+        ("instance = ''", "instance", "1 to 255 printable"),
+        ("zone = 'Europe/Atlantis'", "zone", "IANA time zone"),
+        ("locale = 'english please'", "locale", "language tag"),
+        ("data_dir = 7", "data_dir", "expected "),
+        ("colour = 1", "colour", "is not a field"),
+        ("api = 1", "api", "write `[api]`"),
+        ("[api]\nlisten = '0.0.0.0:7700'", "api.listen", "loopback address"),
+        ("[api]\nlisten = '192.0.2.7:7700'", "api.listen", "no TLS yet"),
+        ("[api]\nlisten = '[::]:7700'", "api.listen", "loopback address"),
+        ("[api]\nlisten = '127.0.0.1'", "api.listen", "an address and a port"),
+        ("[api]\nlisten = 7700", "api.listen", "an address and a port"),
+        (
+            "[api]\nallowed_hosts = ['a.example', 'http://b.example/']",
+            "api.allowed_hosts[1]",
+            "leave out scheme",
+        ),
+        ("[api]\nallowed_hosts = ['me@b.example']", "api.allowed_hosts[0]", "a host name"),
+        ("[ingest]\nbody_bytes_max = 0", "ingest.body_bytes_max", "a whole number above 0"),
+        ("[limits]\ncall_cpu_ms = 'fast'", "limits.call_cpu_ms", "a whole number above 0"),
+        ("[limits]\ncall_cpu_ms = -1", "limits.call_cpu_ms", "a whole number above 0"),
+        ("[limits]\ncall_wall_ms = 10", "limits.call_wall_ms", "at least `limits.call_cpu_ms`"),
+        ("[limits]\nhostcall_bytes_max = 10", "limits.hostcall_bytes_max", "at least"),
+        ("[limits]\ncall_cpu = 5", "limits.call_cpu", "`call_cpu_ms`"),
+        ("[retry]\nmax_ms = 10", "retry.max_ms", "at least `retry.first_ms`"),
+        ("[dispatch]\nbatch_max = 0", "dispatch.batch_max", "above 0"),
+        ("endpoint = 1", "endpoint", "write `[[endpoint]]`"),
+        ("endpoint = [1]", "endpoint[0]", "write `[[endpoint]]`"),
+        ("[[endpoint]]\nkind = 'webhook'", "endpoint[0].name", "a name of 1 to 64"),
+        ("[[endpoint]]\nname = 'a b'\nkind = 'webhook'", "endpoint[0].name", "a name of 1 to 64"),
+        ("[[endpoint]]\nname = 'a'", "endpoint[0].kind", "campanile component list"),
+        ("[[endpoint]]\nname = 'a'\nkind = 'a/b/c'", "endpoint[0].kind", "the name of a kind"),
+        (
+            "[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = 'x'",
+            "endpoint[0].settings",
+            "a table of settings",
+        ),
+        (
+            "[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = {at = inf}",
+            "endpoint[0].settings",
+            "finite number",
+        ),
+        (&format!("{hook}{hook}"), "endpoint[1].name", "`hook` is taken"),
+        ("[[recipient]]\nname = 'r'\nendpoint = 'hook'", "recipient[0].endpoint", "none yet"),
+        (
+            &format!("{hook}[[recipient]]\nname = 'r'\nendpoint = 'hok'"),
+            "recipient[0].endpoint",
+            "(hook)",
+        ),
+        (
+            &format!(
+                "{hook}[[recipient]]\nname = 'r'\nendpoint = 'hook'\nminimum_severity = 'loud'"
+            ),
+            "recipient[0].minimum_severity",
+            "`notice`, `warning`",
+        ),
+        (
+            &format!("{hook}[[recipient]]\nname = 'r'\nendpoint = 'hook'\ncategories = ['']"),
+            "recipient[0].categories[0]",
+            "a name of 1 to 64",
+        ),
+    ];
+    for (text, place, expected) in table {
+        let problems = problems(text);
+        assert_eq!(problems.len(), 1, "{text:?}: {problems:?}");
+        assert_eq!(problems[0].place, place, "{text:?}");
+        assert!(problems[0].expected.contains(expected), "{text:?}: {}", problems[0].expected);
+    }
+}
+
+#[test]
+fn every_problem_is_told_at_once() {
+    let text = r#"
+        zone = "Mars"
+        [api]
+        listen = "0.0.0.0:80"
+        colour = "red"
+        [limits]
+        call_cpu_ms = 0
+        calls_count = "many"
+        [[endpoint]]
+        name = "ok"
+        kind = "webhook"
+        [[recipient]]
+        name = "first"
+        endpoint = "ok"
+        [[recipient]]
+        endpoint = "missing"
+        minimum_severity = 3
+    "#;
+    let mut places: Vec<_> = problems(text).into_iter().map(|one| one.place).collect();
+    places.sort();
+    assert_eq!(
+        places,
+        [
+            "api.colour",
+            "api.listen",
+            "limits.call_cpu_ms",
+            "limits.calls_count",
+            "recipient[1].endpoint",
+            "recipient[1].minimum_severity",
+            "recipient[1].name",
+            "zone",
+        ]
+    );
+}
+
+#[test]
+fn broken_toml_is_told_with_line_and_column_and_without_its_text() {
+    let error = parse("zone = \"UTC\"\ntoken = \"hunter2").unwrap_err();
+    let ConfigError::Syntax { line, column, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(*line, 2);
+    assert!(*column >= 9, "{column}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
+fn no_message_and_no_debug_output_shows_a_value() {
+    let text = "[limits]\ncall_cpu_ms = 'hunter2'\n[[endpoint]]\nname = 'a'\nkind = 'b'\n\
+                settings = 'hunter2'";
+    assert!(!parse(text).unwrap_err().to_string().contains("hunter2"));
+    let config = parse("[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = { key = 'hunter2' }");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_missing_file_says_what_to_do() {
+    let error = Config::load(Path::new("/nowhere/campanile.toml")).unwrap_err();
+    assert!(error.to_string().contains("create it"), "{error}");
+}
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("/etc/campanile/campanile.toml"), text)
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    match parse(text) {
+        Err(ConfigError::Wrong { problems, .. }) => problems,
+        other => panic!("{text:?} gave {other:?}"),
+    }
+}
