@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -80,11 +81,13 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
 
     let taking = CancellationToken::new();
     let drain = Duration::from_millis(config.dispatch.drain_ms);
-    let mut serving = tokio::spawn(server.serve(routes, taking.clone(), drain));
-    let mut dispatching = tokio::spawn(dispatch::run(dispatch, sending.clone()));
+    let mut serving = JoinSet::new();
+    serving.spawn(server.serve(routes, taking.clone(), drain));
+    let mut dispatching = JoinSet::new();
+    dispatching.spawn(dispatch::run(dispatch, sending.clone()));
     let ended = tokio::select! {
         () = stop_signals.any() => None,
-        ended = &mut dispatching => Some(ended),
+        ended = dispatching.join_next() => ended,
     };
 
     // First nothing new comes in, then what is in flight ends.
@@ -92,22 +95,25 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     sending.cancel();
     let deadline = tokio::time::Instant::now() + drain;
     let sent = match ended {
-        Some(ended) => ended.unwrap_or(Ok(())),
-        None => match tokio::time::timeout_at(deadline, &mut dispatching).await {
-            Ok(ended) => ended.unwrap_or(Ok(())),
+        Some(ended) => Some(ended),
+        None => match tokio::time::timeout_at(deadline, dispatching.join_next()).await {
+            Ok(ended) => ended,
             Err(_) => {
-                dispatching.abort();
                 warn!("Not everything in flight ended in time; it is sent again after the next start.");
-                Ok(())
+                dispatching.shutdown().await;
+                None
             }
         },
     };
-    if tokio::time::timeout_at(deadline, &mut serving).await.is_err() {
-        serving.abort();
-    }
+    let _ = tokio::time::timeout_at(deadline, serving.join_next()).await;
+    serving.shutdown().await;
     tokio::task::spawn_blocking(move || store.close()).await.ok();
     info!("The engine has stopped.");
-    Ok(sent?)
+    match sent {
+        Some(Ok(ended)) => Ok(ended?),
+        // A panic was logged where it happened; nothing is lost by it.
+        Some(Err(_)) | None => Ok(()),
+    }
 }
 
 /// SIGTERM and SIGINT.

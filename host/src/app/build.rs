@@ -31,7 +31,7 @@ pub struct Parts {
 }
 
 /// Loads the components and checks that every endpoint and recipient can be built.
-pub async fn parts(config: &Config) -> Result<Parts, AppError> {
+pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
     let limits = limits(&config.limits);
     let calls = config.limits.calls_count.get().saturating_add(SPARE_INSTANCES);
     let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
@@ -64,7 +64,7 @@ pub async fn parts(config: &Config) -> Result<Parts, AppError> {
 }
 
 /// The recipients with their endpoints, and the router over them; ids come from the store.
-pub async fn destinations(
+pub(super) async fn destinations(
     config: &Config,
     parts: &Parts,
     records: &Records,
@@ -86,7 +86,7 @@ pub async fn destinations(
 }
 
 /// The same without a store, for what is only shown.
-pub fn destinations_unstored(
+pub(super) fn destinations_unstored(
     config: &Config,
     parts: &Parts,
 ) -> Result<(Vec<Arc<Destination>>, Router), AppError> {
@@ -120,7 +120,7 @@ fn assemble(
         };
         router.add(endpoint.tenant, *id, filter);
         let endpoint = Arc::clone(endpoint);
-        let own = &one.settings.0;
+        let own = one.settings.as_map();
         destinations.push(Arc::new(Destination::new(*id, &one.name, endpoint, own, &parts.site)));
     }
     (destinations, router)
@@ -139,7 +139,7 @@ fn endpoint(
             expected: format!("expected one of the kinds that are installed: {}", names.join(", ")),
         }
     })?;
-    let reach = origins(&kind.descriptor.reach, &kind.manifest.origins, &config.settings.0)
+    let reach = origins(&kind.descriptor.reach, &kind.manifest.origins, config.settings.as_map())
         .map_err(|error| Problem {
             place: format!("endpoint[{at}].settings"),
             expected: error.to_string(),
@@ -151,11 +151,11 @@ fn endpoint(
         name: config.name.clone(),
         kind: Arc::clone(kind),
         grant: Grant::new(tenant, id, reach),
-        settings: config.settings.0.clone(),
+        settings: config.settings.as_map().clone(),
     })
 }
 
-pub fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
+pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
     Arc::new(HttpGate {
         connector: Connector::new(TaskTracker::new()),
         pool: Pool::default(),
@@ -163,12 +163,12 @@ pub fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
     })
 }
 
-pub fn slots(limits: &LimitsConfig) -> Arc<Semaphore> {
+pub(super) fn slots(limits: &LimitsConfig) -> Arc<Semaphore> {
     let count = usize::try_from(limits.calls_count.get()).unwrap_or(Semaphore::MAX_PERMITS);
     Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)))
 }
 
-pub fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
+pub(super) fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
     RetryPolicy {
         backoff: Backoff {
             first: Duration::from_millis(retry.first_ms.get()),
@@ -179,7 +179,7 @@ pub fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
     }
 }
 
-pub fn queue_limits(config: &Config) -> QueueLimits {
+pub(super) fn queue_limits(config: &Config) -> QueueLimits {
     QueueLimits {
         pending_count: config.queue.pending_max.get(),
         body_bytes: config.queue.memory_bytes_max.get(),

@@ -39,7 +39,7 @@ pub enum PreviewError {
     App(#[from] AppError),
     #[error(transparent)]
     Body(BadBody),
-    #[error("alert {}: {0}", .0.position)]
+    #[error(transparent)]
     Alert(Rejection),
     #[error("there is no recipient `{name}`; the configuration has: {known}")]
     NoRecipient { name: String, known: String },

@@ -19,7 +19,7 @@ use crate::runtime::{Delivering, Draft, Fault, Formatting, Told, Try};
 use crate::store::StoreError;
 
 /// A settlement that was handed to the store; says when it is on disk.
-pub(super) type Settled = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send>>;
+pub(super) type Settled = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + Sync>>;
 
 /// When every place for an instance is taken.
 const BUSY_WAIT_MS: u64 = 100;
@@ -37,12 +37,13 @@ pub(super) async fn send(
     health: &Health,
     mut lease: Lease,
 ) -> Result<Vec<Settled>, StoreError> {
-    let mut batch = Batch { dispatch, destination, health, settled: Vec::new(), stopped: None };
+    let mut batch = Batch { dispatch, destination, health, settled: Vec::new(), stopped: None, formats: Calls::default(), delivers: Calls::default() };
     let parcels = match lease.work() {
         Work::Fresh(deliveries) => batch.format(&lease, deliveries).await,
         Work::Again { message, deliveries } => VecDeque::from([(message, deliveries)]),
     };
     batch.deliver(&lease, parcels).await;
+    batch.count_calls();
     Ok(batch.settled)
 }
 
@@ -53,6 +54,22 @@ struct Batch<'a> {
     settled: Vec<Settled>,
     /// The rest waits until then, milliseconds since the Unix epoch.
     stopped: Option<u64>,
+    formats: Calls,
+    delivers: Calls,
+}
+
+/// Calls of one function, and the time they spent on a core.
+#[derive(Debug, Default)]
+struct Calls {
+    count: u64,
+    on_core: Duration,
+}
+
+impl Calls {
+    fn add(&mut self, on_core: Duration) {
+        self.count += 1;
+        self.on_core += on_core;
+    }
 }
 
 impl Batch<'_> {
@@ -67,7 +84,9 @@ impl Batch<'_> {
                 lease.give_back(&ids(&group), Some(until_ms));
                 continue;
             }
-            match self.format_group(&mut open, &group).await {
+            let made = self.format_group(&mut open, &group).await;
+            self.formats.add(open.as_ref().map(Formatting::take_on_core).unwrap_or_default());
+            match made {
                 Ok(Ok(made)) => {
                     for (position, detail) in made.skipped {
                         self.refuse(lease, &group[position], OutcomeKind::Skipped, "format", &detail);
@@ -125,6 +144,7 @@ impl Batch<'_> {
             let at_ms = self.dispatch.clock.now_ms();
             let number = number(&deliveries);
             let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
+            self.delivers.add(open.as_ref().map(Delivering::take_on_core).unwrap_or_default());
             match &told.outcome {
                 Err(Fault::Busy) => {
                     self.stopped = Some(self.busy_until(lease, &deliveries));
@@ -253,6 +273,15 @@ impl Batch<'_> {
         let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
         queue.hold(self.destination.id, until_ms);
         self.stopped = Some(until_ms);
+    }
+
+    fn count_calls(&self) {
+        let kind = &self.destination.endpoint.kind.name;
+        for (call, calls) in [("format", &self.formats), ("deliver", &self.delivers)] {
+            if calls.count > 0 {
+                self.dispatch.metrics.called(kind, call, calls.count, calls.on_core);
+            }
+        }
     }
 
     fn busy_until(&self, lease: &Lease, deliveries: &[Delivery]) -> u64 {

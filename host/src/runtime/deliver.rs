@@ -56,6 +56,11 @@ impl Delivering {
         Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })
     }
 
+    /// Time on a core since the last time this was asked.
+    pub fn take_on_core(&self) -> Duration {
+        self.session.take_on_core()
+    }
+
     /// `deliveries` are the members of `message`, in order.
     pub async fn call(
         &mut self,

@@ -3,6 +3,7 @@
 //! Promise: what comes back names each alert exactly once, and is within bounds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tracing::debug;
@@ -27,7 +28,7 @@ const REACH_COUNT_MAX: usize = 32;
 pub struct Formatting {
     session: Session,
     batch_max: usize,
-    wall: std::time::Duration,
+    wall: Duration,
 }
 
 impl std::fmt::Debug for Formatting {
@@ -63,6 +64,11 @@ impl Formatting {
         let guest = Guest::new(&runtime.limits, Moment::Still, None);
         let session = Session::open(runtime, &kind.format, guest).await?;
         Ok(Self { session, batch_max: kind.batch_max(), wall: runtime.limits.call_wall })
+    }
+
+    /// Time on a core since the last time this was asked.
+    pub fn take_on_core(&self) -> Duration {
+        self.session.take_on_core()
     }
 
     /// The most alerts that one call takes.

@@ -74,6 +74,11 @@ impl Session {
         }
     }
 
+    /// Time on a core since the last time this was asked.
+    pub(super) fn take_on_core(&self) -> Duration {
+        self.store.data().meter.take_on_core()
+    }
+
     /// The lines written since the last time, and how many were dropped.
     pub(super) fn take_log(&self) -> (Vec<LogLine>, u64) {
         self.store.data().log.lock().unwrap_or_else(PoisonError::into_inner).take()
