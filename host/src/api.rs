@@ -59,7 +59,7 @@ pub struct Engine {
     /// written, components are loaded, dispatch runs.
     pub checks: Ask<(), Vec<Check>>,
     /// Brings the queue's gauges up to date, before metrics are read.
-    pub gauges: Box<dyn Fn(&Metrics) + Send + Sync>,
+    pub gauges: Ask<Arc<Metrics>, ()>,
 }
 
 /// An asynchronous function of one argument.
@@ -208,4 +208,4 @@ pub fn base_url(address: SocketAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

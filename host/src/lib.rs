@@ -4,6 +4,8 @@
 
 pub mod alert;
 pub mod api;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod delivery;

@@ -38,9 +38,9 @@ pub struct Metrics {
     pub queue_pending: Gauge,
     /// Deliveries that are handed out right now.
     pub queue_leased: Gauge,
-    /// Deliveries that ended dead and are kept.
-    pub queue_dead: Gauge,
-    /// Age of the longest-waiting delivery that is due, in milliseconds.
+    /// Deliveries that wait for their next try.
+    pub queue_waiting: Gauge,
+    /// Age of the oldest delivery whose outcome is open, in milliseconds.
     pub queue_oldest_ms: Gauge,
 }
 
@@ -60,7 +60,7 @@ impl Metrics {
             answers: Family::new_with_constructor(|| Histogram::new(ANSWER_BUCKETS)),
             queue_pending: Gauge::default(),
             queue_leased: Gauge::default(),
-            queue_dead: Gauge::default(),
+            queue_waiting: Gauge::default(),
             queue_oldest_ms: Gauge::default(),
         };
         let to = &mut metrics.registry;
@@ -80,8 +80,9 @@ impl Metrics {
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
-        to.register("queue_dead", "Dead deliveries that are kept", metrics.queue_dead.clone());
-        let help = "Age of the longest-waiting due delivery, in milliseconds";
+        let help = "Deliveries that wait for their next try";
+        to.register("queue_waiting", help, metrics.queue_waiting.clone());
+        let help = "Age of the oldest delivery whose outcome is open, in milliseconds";
         to.register("queue_oldest_ms", help, metrics.queue_oldest_ms.clone());
         metrics
     }
@@ -175,9 +176,8 @@ pub enum LogFormat {
 }
 
 /// Sends logs to stderr from now on. Called once, by `main`.
-pub fn start_logs(format: LogFormat, filter: Option<&str>) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|source| LogError::Filter { source })?;
+pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter { source })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {

@@ -8,7 +8,7 @@ use crate::delivery::State;
 use crate::ids::{AlertIds, DeliveryId, Secret, TenantId};
 
 /// `crate::ingest::Arrival`
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     pub tenant: TenantId,
     pub now_ms: u64,
@@ -20,9 +20,12 @@ pub struct Arrival<'a> {
 #[error("alert {position}: `{field}`: expected {expected}")]
 pub struct Rejection {
     pub position: usize,
-    pub line: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
     pub field: String,
     pub expected: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
 }
 
 /// `crate::ingest::BadBody`
@@ -47,10 +50,10 @@ pub enum CommitError {
     #[error("too much is waiting")]
     Overloaded { retry_after: Duration },
     #[error("the store failed")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
 }
 
-/// `crate::queue::StoreError`
+/// `crate::store::StoreError`
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct StoreError(pub String);

@@ -111,7 +111,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
-    (api.engine.gauges)(&api.metrics);
+    (api.engine.gauges)(api.metrics.clone()).await;
     ([(CONTENT_TYPE, METRICS_TYPE)], api.metrics.text()).into_response()
 }
 

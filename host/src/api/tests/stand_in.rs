@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::tenant::tokens::{self, Tokens};
 
 /// How the store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     Well,
     Overloaded,
     Broken,
@@ -36,7 +37,7 @@ pub(super) enum Mood {
     Slow,
 }
 
-pub(super) struct StandIn {
+pub(crate) struct StandIn {
     address: SocketAddr,
     folder: tempfile::TempDir,
     store: Arc<Store>,
@@ -59,10 +60,10 @@ struct Known {
 }
 
 impl StandIn {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = "[api]\nlisten = '127.0.0.1:0'\nallowed_hosts = ['proxy.example']\n\
-                    [ingest]\nbody_bytes_max = 4096\nanswer_ms_max = 300";
+                    [ingest]\nbody_bytes_max = 65536\nanswer_ms_max = 300";
         let config = Config::parse(&folder.path().join("campanile.toml"), text).unwrap();
         let server = Server::bind(&config.api).await.unwrap();
         let store = Arc::new(Store {
@@ -84,8 +85,22 @@ impl StandIn {
         Self { address, folder, store, stop, serving }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the tokens are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file of the test's own, readable by nobody else.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
     }
 
     pub(super) fn token(&self, role: Role) -> String {
@@ -126,16 +141,16 @@ impl StandIn {
         )
     }
 
-    pub(super) fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.store.mood.lock().unwrap() = mood;
     }
 
-    pub(super) fn commits(&self) -> usize {
+    pub(crate) fn commits(&self) -> usize {
         self.store.known.lock().unwrap().commits
     }
 
     /// How many alerts are in the store.
-    pub(super) fn committed(&self) -> usize {
+    pub(crate) fn committed(&self) -> usize {
         self.store.known.lock().unwrap().alerts
     }
 
@@ -145,9 +160,13 @@ impl StandIn {
         tokio::time::timeout(Duration::from_secs(5), begun).await.unwrap().unwrap();
     }
 
+    pub(crate) fn let_slow_commits_go(&self) {
+        self.store.gate.add_permits(100);
+    }
+
     /// Lets every slow commit end, and waits for that.
     pub(super) async fn finish_slow_commits(&self) {
-        self.store.gate.add_permits(100);
+        self.let_slow_commits_go();
         let mut seen = self.store.slow.subscribe();
         let ended = seen.wait_for(|(begun, ended)| begun == ended);
         tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
@@ -188,7 +207,9 @@ fn engine(store: &Arc<Store>) -> Engine {
             Box::pin(async move { vec![Check { name: "store", problem }] })
         }),
         gauges: Box::new(|metrics| {
-            metrics.queue_pending.set(41);
+            Box::pin(async move {
+                metrics.queue_pending.set(41);
+            })
         }),
     }
 }
@@ -201,7 +222,7 @@ impl Store {
                 return Err(CommitError::Overloaded { retry_after: Duration::from_millis(7100) });
             }
             Mood::Broken => {
-                return Err(StoreError("/var/lib/campanile is full".into()).into());
+                return Err(CommitError::Store(StoreError("/var/lib/campanile is full".into())));
             }
             Mood::Slow => {
                 self.slow.send_modify(|(begun, _)| *begun += 1);
@@ -253,7 +274,13 @@ fn read_native(
     };
     let read = |(position, value): (usize, Value)| match value {
         Value::String(title) => Ok(alert(title, arrival)),
-        _ => Err(Rejection { position, line: 1, field: "title".into(), expected: "text".into() }),
+        _ => Err(Rejection {
+            position,
+            line: None,
+            field: "title".into(),
+            expected: "text".into(),
+            found: None,
+        }),
     };
     Ok(values.into_iter().enumerate().map(read).collect())
 }
