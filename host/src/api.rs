@@ -40,13 +40,13 @@ pub use server::{BindError, Server};
 /// tested alone.
 pub struct Engine {
     /// `ingest::native::read`
-    pub read_native: fn(&[u8], bool, &Arrival) -> Result<Vec<Result<Alert, Rejection>>, BadBody>,
+    pub read_native: ReadNative,
     /// `ingest::ntopng::read`
-    pub read_ntopng: fn(&[u8], &Arrival) -> Result<Envelope, BadBody>,
+    pub read_ntopng: ReadNtopng,
     /// `ingest::native::SCHEMA`
     pub schema: &'static str,
     /// `Router::route`
-    pub route: Box<dyn Fn(&Alert) -> Vec<RecipientId> + Send + Sync>,
+    pub route: Route,
     /// `Queue::commit`. Dropping its future must not undo the commit.
     pub commit: Ask<Batch, Result<Committed, CommitError>>,
     /// `Records::deliveries`, newest first.
@@ -62,6 +62,13 @@ pub struct Engine {
     pub gauges: Ask<Arc<Metrics>, ()>,
 }
 
+/// Reads a body in our own schema; the flag: one alert per line.
+pub type ReadNative =
+    fn(&[u8], bool, &Arrival<'_>) -> Result<Vec<Result<Alert, Rejection>>, BadBody>;
+/// Reads an envelope of ntopng.
+pub type ReadNtopng = fn(&[u8], &Arrival<'_>) -> Result<Envelope, BadBody>;
+/// Says who gets an alert.
+pub type Route = Box<dyn Fn(&Alert) -> Vec<RecipientId> + Send + Sync>;
 /// An asynchronous function of one argument.
 pub type Ask<In, Out> = Box<dyn Fn(In) -> Pending<Out> + Send + Sync>;
 /// An answer that is being made.

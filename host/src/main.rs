@@ -30,9 +30,14 @@ fn start(args: Args) -> anyhow::Result<()> {
 
 fn tell(error: &anyhow::Error) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
-    let mut causes = error.chain();
-    if let Some(first) = causes.next() {
-        writeln!(stderr, "campanile: {first}")?;
+    let mut told = error.to_string();
+    writeln!(stderr, "campanile: {told}")?;
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Some errors repeat their cause as their own text.
+        if cause != told {
+            writeln!(stderr, "  because: {cause}")?;
+        }
+        told = cause;
     }
-    causes.try_for_each(|cause| writeln!(stderr, "  because: {cause}"))
+    Ok(())
 }

@@ -40,8 +40,7 @@ async fn send_with_the_key_of_a_run_sends_nothing_twice() {
 #[tokio::test]
 async fn send_waits_while_the_engine_is_busy() {
     let host = StandIn::start().await;
-    host.set(Mood::Slow);
-    host.let_slow_commits_go();
+    host.set(Mood::Busy);
     let file = host.file("alerts.json", &many(1));
     let printed = campanile(&host, &["send", &file]).await.unwrap();
     assert!(printed.contains("1 accepted"), "{printed}");

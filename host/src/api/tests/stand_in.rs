@@ -32,6 +32,8 @@ use crate::tenant::tokens::{self, Tokens};
 pub(crate) enum Mood {
     Well,
     Overloaded,
+    /// Overloaded for one commit, and then well.
+    Busy,
     Broken,
     /// Commits, once the test lets it.
     Slow,
@@ -160,13 +162,9 @@ impl StandIn {
         tokio::time::timeout(Duration::from_secs(5), begun).await.unwrap().unwrap();
     }
 
-    pub(crate) fn let_slow_commits_go(&self) {
-        self.store.gate.add_permits(100);
-    }
-
     /// Lets every slow commit end, and waits for that.
     pub(super) async fn finish_slow_commits(&self) {
-        self.let_slow_commits_go();
+        self.store.gate.add_permits(100);
         let mut seen = self.store.slow.subscribe();
         let ended = seen.wait_for(|(begun, ended)| begun == ended);
         tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
@@ -220,6 +218,10 @@ impl Store {
         match mood {
             Mood::Overloaded => {
                 return Err(CommitError::Overloaded { retry_after: Duration::from_millis(7100) });
+            }
+            Mood::Busy => {
+                *self.mood.lock().unwrap() = Mood::Well;
+                return Err(CommitError::Overloaded { retry_after: Duration::from_millis(1) });
             }
             Mood::Broken => {
                 return Err(CommitError::Store(StoreError("/var/lib/campanile is full".into())));
