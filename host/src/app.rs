@@ -22,13 +22,12 @@ use crate::config::{Config, List, Problem};
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
-use crate::runtime::RuntimeError;
+use crate::runtime::{Catalog, RuntimeError};
 use crate::store::{Store, StoreError, StoreLimits};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
 
-pub use build::Parts;
-pub use preview::{Preview, PreviewInput, preview};
+pub use preview::{Preview, PreviewError, PreviewInput, Previewer};
 
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +46,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
     let (destinations, router) = build::destinations(&config, &parts, &records).await?;
-    let metrics = Arc::new(Metrics::new(parts.catalog.kinds().iter().map(|kind| kind.name.as_str())));
+    let metrics =
+        Arc::new(Metrics::new(parts.catalog.kinds().iter().map(|kind| kind.name.as_str())));
     let dispatch = Arc::new(Dispatch {
         queue: queue.clone(),
         runtime: Arc::clone(&parts.runtime),
@@ -99,7 +99,9 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         None => match tokio::time::timeout_at(deadline, dispatching.join_next()).await {
             Ok(ended) => ended,
             Err(_) => {
-                warn!("Not everything in flight ended in time; it is sent again after the next start.");
+                warn!(
+                    "Not everything in flight ended in time; it is sent again after the next start."
+                );
                 dispatching.shutdown().await;
                 None
             }
@@ -114,6 +116,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         // A panic was logged where it happened; nothing is lost by it.
         Some(Err(_)) | None => Ok(()),
     }
+}
+
+/// The kinds that are installed.
+pub async fn catalog(config: &Config) -> Result<Arc<Catalog>, AppError> {
+    Ok(build::parts(config).await?.catalog)
 }
 
 /// SIGTERM and SIGINT.

@@ -6,6 +6,7 @@ pub mod alert;
 pub mod api;
 pub mod app;
 pub mod capability;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod delivery;

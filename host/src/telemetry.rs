@@ -81,7 +81,11 @@ impl Metrics {
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
-        to.register("queue_waiting", "Deliveries that wait for a retry", metrics.queue_waiting.clone());
+        to.register(
+            "queue_waiting",
+            "Deliveries that wait for a retry",
+            metrics.queue_waiting.clone(),
+        );
         let help = "Age of the longest-waiting due delivery, in milliseconds";
         to.register("queue_oldest_ms", help, metrics.queue_oldest_ms.clone());
         metrics
@@ -184,9 +188,8 @@ pub enum LogFormat {
 }
 
 /// Sends logs to stderr from now on. Called once, by `main`.
-pub fn start_logs(format: LogFormat, filter: Option<&str>) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|source| LogError::Filter { source })?;
+pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter { source })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {

@@ -60,8 +60,12 @@ async fn take_native(
     let body = body::read(body, api.body_bytes_max).await?;
     let key = key::of(&head.headers, &body, caller, NATIVE)?;
     let arrival = arrival(api, caller.tenant);
-    let read = native_schema::read(&body, layout == Layout::Ndjson, &arrival)
-        .map_err(|bad| Problem::bad_input(vec![Place::Body(bad)], "nothing was taken in: the body is not JSON as expected; correct it and send it again"))?;
+    let read = native_schema::read(&body, layout == Layout::Ndjson, &arrival).map_err(|bad| {
+        Problem::bad_input(
+            vec![Place::Body(bad)],
+            "nothing was taken in: the body is not JSON as expected; correct it and send it again",
+        )
+    })?;
 
     let mut alerts = Vec::with_capacity(read.len());
     let mut rejected = Vec::new();

@@ -101,7 +101,7 @@ fn kind_view(kind: &Kind) -> serde_json::Value {
         "summary": kind.descriptor.summary,
         "world": kind.manifest.world.name(),
         "origins": kind.manifest.origins,
-        "sha256": hex(&kind.digest),
+        "sha256": kind.sha256(),
         "endpoint_schema": schema_value(&kind.descriptor.endpoint_schema),
         "recipient_schema": schema_value(&kind.descriptor.recipient_schema),
     })
@@ -123,8 +123,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     let components = api.engine.catalog.kinds().is_empty().then(|| {
         "no component is installed; run `make components`, or set `components_dir`".to_owned()
     });
-    let dispatch =
-        api.engine.sending.is_cancelled().then(|| "nothing is sent any more".to_owned());
+    let dispatch = api.engine.sending.is_cancelled().then(|| "nothing is sent any more".to_owned());
     let checks = [("store", store), ("components", components), ("dispatch", dispatch)];
     let ready = checks.iter().all(|(_, problem)| problem.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -154,10 +153,6 @@ pub(super) async fn no_method() -> Problem {
 
 fn tenant(Admitted(caller): Admitted) -> Result<TenantId, Problem> {
     caller.map(|one| one.tenant).ok_or_else(|| Problem::unauthorized(false))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A component's schema as JSON; as text where it is none.

@@ -24,7 +24,7 @@ const SPARE_INSTANCES: u32 = 16;
 
 /// What stands before the store is opened: components, and the configuration checked against them.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     pub runtime: Arc<Runtime>,
     pub catalog: Arc<Catalog>,
     pub site: Site,
@@ -92,9 +92,10 @@ pub(super) fn destinations_unstored(
 ) -> Result<(Vec<Arc<Destination>>, Router), AppError> {
     let mut endpoints = Vec::with_capacity(config.endpoints.len());
     for (at, one) in config.endpoints.iter().enumerate() {
-        let endpoint = endpoint(at, one, &parts.catalog, EndpointId(number(at))).map_err(
-            |problem| AppError::Config { path: config.path.clone(), problems: vec![problem] },
-        )?;
+        let endpoint =
+            endpoint(at, one, &parts.catalog, EndpointId(number(at))).map_err(|problem| {
+                AppError::Config { path: config.path.clone(), problems: vec![problem] }
+            })?;
         endpoints.push(Arc::new(endpoint));
     }
     let ids: Vec<_> = (0..config.recipients.len()).map(|at| RecipientId(number(at))).collect();
@@ -114,10 +115,8 @@ fn assemble(
         let Some(endpoint) = endpoints.iter().find(|endpoint| endpoint.name == one.endpoint) else {
             continue;
         };
-        let filter = Filter {
-            minimum_severity: one.minimum_severity,
-            categories: one.categories.clone(),
-        };
+        let filter =
+            Filter { minimum_severity: one.minimum_severity, categories: one.categories.clone() };
         router.add(endpoint.tenant, *id, filter);
         let endpoint = Arc::clone(endpoint);
         let own = one.settings.as_map();
@@ -141,9 +140,9 @@ fn endpoint(
     })?;
     let reach = origins(&kind.descriptor.reach, &kind.manifest.origins, config.settings.as_map())
         .map_err(|error| Problem {
-            place: format!("endpoint[{at}].settings"),
-            expected: error.to_string(),
-        })?;
+        place: format!("endpoint[{at}].settings"),
+        expected: error.to_string(),
+    })?;
     let tenant = TenantId::DEFAULT;
     Ok(Endpoint {
         id,

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -31,7 +31,11 @@ pub struct Tokens {
 impl Tokens {
     /// Reads the tokens in `data_dir`; makes those that are missing, and the folder too.
     pub fn open(data_dir: &Path) -> Result<Self, TokenError> {
-        fs::create_dir_all(data_dir).map_err(|source| TokenError::io(data_dir, source))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
+            .map_err(|source| TokenError::io(data_dir, source))?;
         let caller = |role| {
             let path = path(data_dir, role);
             let token = match read(&path) {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,15 +29,17 @@ use crate::tenant::tokens::{self, Tokens};
 
 /// How the store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     Well,
     Overloaded,
+    /// Overloaded for one commit, and then well.
+    Busy,
     Broken,
     /// Commits, once the test lets it.
     Slow,
 }
 
-pub(super) struct StandIn {
+pub(crate) struct StandIn {
     address: SocketAddr,
     folder: tempfile::TempDir,
     store: Arc<Store>,
@@ -59,10 +62,10 @@ struct Known {
 }
 
 impl StandIn {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = "[api]\nlisten = '127.0.0.1:0'\nallowed_hosts = ['proxy.example']\n\
-                    [ingest]\nbody_bytes_max = 4096\nanswer_ms_max = 300";
+                    [ingest]\nbody_bytes_max = 65536\nanswer_ms_max = 300";
         let config = Config::parse(&folder.path().join("campanile.toml"), text).unwrap();
         let server = Server::bind(&config.api).await.unwrap();
         let store = Arc::new(Store {
@@ -84,8 +87,22 @@ impl StandIn {
         Self { address, folder, store, stop, serving }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where the tokens are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file of the test's own, readable by nobody else.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
     }
 
     pub(super) fn token(&self, role: Role) -> String {
@@ -126,16 +143,16 @@ impl StandIn {
         )
     }
 
-    pub(super) fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.store.mood.lock().unwrap() = mood;
     }
 
-    pub(super) fn commits(&self) -> usize {
+    pub(crate) fn commits(&self) -> usize {
         self.store.known.lock().unwrap().commits
     }
 
     /// How many alerts are in the store.
-    pub(super) fn committed(&self) -> usize {
+    pub(crate) fn committed(&self) -> usize {
         self.store.known.lock().unwrap().alerts
     }
 
@@ -188,7 +205,9 @@ fn engine(store: &Arc<Store>) -> Engine {
             Box::pin(async move { vec![Check { name: "store", problem }] })
         }),
         gauges: Box::new(|metrics| {
-            metrics.queue_pending.set(41);
+            Box::pin(async move {
+                metrics.queue_pending.set(41);
+            })
         }),
     }
 }
@@ -200,8 +219,12 @@ impl Store {
             Mood::Overloaded => {
                 return Err(CommitError::Overloaded { retry_after: Duration::from_millis(7100) });
             }
+            Mood::Busy => {
+                *self.mood.lock().unwrap() = Mood::Well;
+                return Err(CommitError::Overloaded { retry_after: Duration::from_millis(1) });
+            }
             Mood::Broken => {
-                return Err(StoreError("/var/lib/campanile is full".into()).into());
+                return Err(CommitError::Store(StoreError("/var/lib/campanile is full".into())));
             }
             Mood::Slow => {
                 self.slow.send_modify(|(begun, _)| *begun += 1);
@@ -253,7 +276,13 @@ fn read_native(
     };
     let read = |(position, value): (usize, Value)| match value {
         Value::String(title) => Ok(alert(title, arrival)),
-        _ => Err(Rejection { position, line: 1, field: "title".into(), expected: "text".into() }),
+        _ => Err(Rejection {
+            position,
+            line: None,
+            field: "title".into(),
+            expected: "text".into(),
+            found: None,
+        }),
     };
     Ok(values.into_iter().enumerate().map(read).collect())
 }

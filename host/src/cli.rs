@@ -1,0 +1,115 @@
+//! The command line: one file per command, one exit code per sort of failure.
+//!
+//! Promise: results go to stdout, as a table or with `--json` as one JSON document; errors go to
+//! stderr and say what failed and what to do next.
+
+mod batches;
+mod client;
+mod component;
+mod deliveries;
+mod exit;
+mod output;
+mod preview;
+mod send;
+mod serve;
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+use crate::telemetry::{self, LogFormat};
+
+pub use exit::{Exit, Failure};
+
+/// Takes alerts, and delivers each to whom it is owed, through isolated components.
+#[derive(Debug, Parser)]
+#[command(name = "campanile", version, after_help = EXIT_CODES)]
+pub struct Args {
+    /// The configuration [default: $CAMPANILE_CONFIG, else campanile.toml]
+    #[arg(long, global = true, value_name = "PATH")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of a table
+    #[arg(long, global = true)]
+    json: bool,
+    /// How logs on stderr look; CAMPANILE_LOG filters them
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, \
+    4 server not reachable, 5 refused by the server, 6 store locked or newer";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the engine: take alerts in and deliver them
+    Serve,
+    /// Send alerts from a file to the running engine
+    Send(send::SendArgs),
+    /// Show what would be sent for alerts; nothing is
+    Preview(preview::PreviewArgs),
+    /// List deliveries, or show one with its tries
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Look at the components that are installed
+    Component {
+        #[command(subcommand)]
+        command: component::ComponentCommand,
+    },
+}
+
+/// Runs the command; its result goes to `out`.
+pub async fn run(args: Args, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    // Only the engine tells of its life; other commands speak through their result.
+    let quiet = if matches!(args.command, Command::Serve) { "info" } else { "warn" };
+    let filter = config::log_filter();
+    telemetry::start_logs(args.log_format, filter.as_deref().unwrap_or(quiet))
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    args.command.run(&Common { config: config::path(args.config), json: args.json }, out).await
+}
+
+impl Command {
+    async fn run(self, common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+        match self {
+            Self::Serve => serve::run(common, out).await,
+            Self::Send(args) => send::run(args, common, out).await,
+            Self::Preview(args) => preview::run(args, common, out).await,
+            Self::Deliveries(args) => deliveries::run(args, common, out).await,
+            Self::Component { command } => component::run(command, common, out).await,
+        }
+    }
+}
+
+/// What every command is given.
+#[derive(Debug)]
+struct Common {
+    config: PathBuf,
+    json: bool,
+}
+
+impl Common {
+    fn load(&self) -> Result<Config, Failure> {
+        Config::load(&self.config).map_err(|error| Failure::new(Exit::Config, error))
+    }
+}
+
+/// The whole content of `path`, or of stdin for `-`.
+fn read_input(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut bytes))
+    };
+    read.map_err(|source| {
+        let what =
+            format!("cannot read `{}`; name a file that you can read, or `-`", path.display());
+        Failure::caused(Exit::Failed, what, source)
+    })?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;
