@@ -74,7 +74,7 @@ impl Metrics {
         to.register("deliveries", help, metrics.deliveries.clone());
         to.register("attempts", "Tries to send a message, by outcome", metrics.attempts.clone());
         to.register("guest_calls", "Calls of components", metrics.calls.clone());
-        let help = "Time that calls of components spent on a core, in seconds";
+        let help = "CPU that calls of components used, in seconds";
         to.register("guest_cpu_seconds", help, metrics.call_cpu.clone());
         let help = "Time from request to answer, in seconds";
         to.register("http_answer_seconds", help, metrics.answers.clone());

@@ -66,17 +66,17 @@ struct Batch<'a> {
     delivers: Calls,
 }
 
-/// Calls of one function, and the time they spent on a core.
+/// Calls of one function, and the CPU they used.
 #[derive(Debug, Default)]
 struct Calls {
     count: u64,
-    on_core: Duration,
+    used: Duration,
 }
 
 impl Calls {
-    fn add(&mut self, on_core: Duration) {
+    fn add(&mut self, used: Duration) {
         self.count += 1;
-        self.on_core += on_core;
+        self.used += used;
     }
 }
 
@@ -93,7 +93,7 @@ impl Batch<'_> {
                 continue;
             }
             let made = self.format_group(&mut open, &group).await;
-            self.formats.add(open.as_ref().map(Formatting::take_on_core).unwrap_or_default());
+            self.formats.add(open.as_ref().map(Formatting::take_used).unwrap_or_default());
             match made {
                 Ok(Ok(made)) => {
                     for (position, detail) in made.skipped {
@@ -170,7 +170,7 @@ impl Batch<'_> {
             let at_ms = self.dispatch.clock.now_ms();
             let number = number(&deliveries);
             let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
-            self.delivers.add(open.as_ref().map(Delivering::take_on_core).unwrap_or_default());
+            self.delivers.add(open.as_ref().map(Delivering::take_used).unwrap_or_default());
             match &told.outcome {
                 Err(Fault::Busy) => {
                     self.stopped = Some(self.busy_until(lease, &deliveries));
@@ -305,7 +305,7 @@ impl Batch<'_> {
         let kind = &self.destination.endpoint.kind.name;
         for (call, calls) in [("format", &self.formats), ("deliver", &self.delivers)] {
             if calls.count > 0 {
-                self.dispatch.metrics.called(kind, call, calls.count, calls.on_core);
+                self.dispatch.metrics.called(kind, call, calls.count, calls.used);
             }
         }
     }

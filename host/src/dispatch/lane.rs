@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span};
@@ -32,15 +33,16 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
     let health = Arc::new(Health::default());
+    let turns = Arc::new(Semaphore::new(destination.concurrency));
     let mut in_flight = JoinSet::new();
     loop {
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
             Some(joined) = in_flight.join_next() => finish(joined)?,
-            // Both futures are safe to drop: nothing is leased before both are ready, so that a
-            // batch gathers while all slots are taken.
-            slot = slot(&dispatch, &destination), if in_flight.len() < destination.concurrency => {
+            // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
+            // while all slots are taken.
+            slot = slot(&dispatch, &destination, &turns) => {
                 let Some(lease) = dispatch.queue.lease(destination.id, dispatch.batch_max).await? else {
                     continue;
                 };
@@ -61,14 +63,25 @@ pub(super) async fn run(
     Ok(())
 }
 
-/// Waits until something is due and a slot is free.
-async fn slot(
-    dispatch: &Dispatch,
-    destination: &Destination,
-) -> Option<tokio::sync::OwnedSemaphorePermit> {
+/// The right to call: one of this recipient's, one of all.
+struct Slot {
+    _turn: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
+}
+
+/// Waits until something is due, and until this recipient and the engine have a slot for it.
+async fn slot(dispatch: &Dispatch, destination: &Destination, turns: &Arc<Semaphore>) -> Slot {
     dispatch.queue.due(destination.id).await;
-    // `None` only if the semaphore were closed, which nobody does.
-    Arc::clone(&dispatch.slots).acquire_owned().await.ok()
+    let turn = acquire(turns).await;
+    Slot { _turn: turn, _slot: acquire(&dispatch.slots).await }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    match Arc::clone(semaphore).acquire_owned().await {
+        Ok(permit) => permit,
+        // Only a closed semaphore refuses, and nobody closes these.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 async fn attempt(
@@ -76,10 +89,10 @@ async fn attempt(
     destination: Arc<Destination>,
     health: Arc<Health>,
     lease: Lease,
-    slot: Option<tokio::sync::OwnedSemaphorePermit>,
+    slot: Slot,
 ) -> Result<(), StoreError> {
     let settled = batch::send(&dispatch, &destination, &health, lease).await;
-    // The slot is for calls; waiting for the disk needs none.
+    // Waiting for the disk takes no slot; the store bounds how much may wait for it.
     drop(slot);
     for settled in settled? {
         settled.await?;

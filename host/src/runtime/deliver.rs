@@ -52,9 +52,9 @@ impl Delivering {
         Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })
     }
 
-    /// Time on a core since the last time this was asked.
-    pub fn take_on_core(&self) -> Duration {
-        self.session.take_on_core()
+    /// CPU used since the last time this was asked.
+    pub fn take_used(&self) -> Duration {
+        self.session.take_used()
     }
 
     /// `deliveries` are the members of `message`, in order.

@@ -66,9 +66,9 @@ impl Formatting {
         Ok(Self { session, batch_max: kind.batch_max(), wall: runtime.limits.call_wall })
     }
 
-    /// Time on a core since the last time this was asked.
-    pub fn take_on_core(&self) -> Duration {
-        self.session.take_on_core()
+    /// CPU used since the last time this was asked.
+    pub fn take_used(&self) -> Duration {
+        self.session.take_used()
     }
 
     /// The most alerts that one call takes.

@@ -1,7 +1,7 @@
 //! What one call of a guest may use: memory, CPU, and a place on a core.
 //!
-//! Promise: at most `cores - 1` guests are on CPU at once, whatever they wait for in between; a
-//! guest that computes gives way every tick, and is interrupted when its CPU budget is spent.
+//! Promise: at most `cores - 1` guests that compute for longer than a tick are on CPU at once; they
+//! give way every tick, and are interrupted when their CPU budget is spent.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -33,6 +33,9 @@ pub struct Limits {
     /// Body of one answer that a guest is shown.
     pub response_bytes_max: usize,
 }
+
+const TICK_NS: u64 = 1_000_000;
+const _: () = assert!(TICK.as_nanos() == TICK_NS as u128);
 
 /// Bytes that an element of a table costs the host.
 const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
@@ -108,59 +111,119 @@ impl ResourceLimiter for StoreBudget {
     }
 }
 
-/// How much CPU the present call has used. Exact from the first tick on; the part of a tick before
-/// it counts as a whole one, so that short calls cost no system call.
-#[derive(Debug, Default)]
+/// How much CPU the present call has used.
+///
+/// The part of a poll before its first tick is measured by the wall clock, which is cheap, and
+/// counts as one tick at most, since a tick would have ended it; what comes after is measured by
+/// the thread's CPU clock. So a call that is short costs no system call, and one that another
+/// process keeps off the core is not charged for it.
+#[derive(Debug)]
 pub(super) struct CpuMeter {
     used_ns: AtomicU64,
     budget_ns: AtomicU64,
-    /// The thread's CPU clock when counting was last brought up to date; 0: not since the poll began.
+    /// When the present poll began, in nanoseconds since `origin`.
+    poll_began_ns: AtomicU64,
+    /// The thread's CPU clock at the last tick of the present poll; 0: none yet.
     mark_ns: AtomicU64,
-    /// The call has met a tick, so the clock is worth reading.
-    ticked: AtomicBool,
+    /// The call has computed for a whole tick.
+    hog: AtomicBool,
     exhausted: AtomicBool,
-    /// Time on a core, for the metrics; the clock for it is cheap.
-    on_core_ns: AtomicU64,
+    /// Used since the metrics were last told.
+    untold_ns: AtomicU64,
+    origin: Instant,
+}
+
+impl Default for CpuMeter {
+    fn default() -> Self {
+        Self {
+            used_ns: AtomicU64::new(0),
+            budget_ns: AtomicU64::new(0),
+            poll_began_ns: AtomicU64::new(0),
+            mark_ns: AtomicU64::new(0),
+            hog: AtomicBool::new(false),
+            exhausted: AtomicBool::new(false),
+            untold_ns: AtomicU64::new(0),
+            origin: Instant::now(),
+        }
+    }
 }
 
 impl CpuMeter {
     pub(super) fn begin(&self, budget: Duration) {
         self.budget_ns.store(nanoseconds(budget), Ordering::Relaxed);
         self.used_ns.store(0, Ordering::Relaxed);
-        self.ticked.store(false, Ordering::Relaxed);
+        self.hog.store(false, Ordering::Relaxed);
         self.exhausted.store(false, Ordering::Relaxed);
     }
 
-    /// Time on a core since the last time this was asked.
-    pub(super) fn take_on_core(&self) -> Duration {
-        Duration::from_nanos(self.on_core_ns.swap(0, Ordering::Relaxed))
+    /// CPU used since the last time this was asked.
+    pub(super) fn take_used(&self) -> Duration {
+        Duration::from_nanos(self.untold_ns.swap(0, Ordering::Relaxed))
     }
 
     pub(super) fn exhausted(&self) -> bool {
         self.exhausted.load(Ordering::Relaxed)
     }
 
-    /// What to do about a guest that an epoch tick caught computing.
+    /// What to do about a guest whose epoch deadline has passed.
     pub(super) fn tick(&self) -> UpdateDeadline {
-        let now = thread_cpu_ns();
-        let mark = self.mark_ns.swap(now, Ordering::Relaxed);
-        let slice = if mark == 0 { nanoseconds(TICK) } else { now.saturating_sub(mark) };
-        let used = self.used_ns.fetch_add(slice, Ordering::Relaxed).saturating_add(slice);
-        self.ticked.store(true, Ordering::Relaxed);
+        self.tick_at(self.now_ns(), thread_cpu_ns)
+    }
+
+    fn tick_at(&self, now_ns: u64, thread_cpu_ns: impl FnOnce() -> u64) -> UpdateDeadline {
+        let in_poll = now_ns.saturating_sub(self.poll_began_ns.load(Ordering::Relaxed));
+        let mark = self.mark_ns.load(Ordering::Relaxed);
+        // The deadline may have passed while the guest waited for a service: that is no computing.
+        let computes = mark != 0 || in_poll >= TICK_NS / 2;
+        if computes {
+            let cpu = thread_cpu_ns();
+            let slice = if mark == 0 { in_poll.min(TICK_NS) } else { cpu.saturating_sub(mark) };
+            self.charge(slice);
+            self.mark_ns.store(cpu, Ordering::Relaxed);
+            self.hog.store(true, Ordering::Relaxed);
+        }
+        let used = self.used_ns.load(Ordering::Relaxed);
         if used > self.budget_ns.load(Ordering::Relaxed) {
             self.exhausted.store(true, Ordering::Relaxed);
-            return UpdateDeadline::Interrupt;
+            UpdateDeadline::Interrupt
+        } else if computes {
+            UpdateDeadline::Yield(1)
+        } else {
+            UpdateDeadline::Continue(1)
         }
-        UpdateDeadline::Yield(1)
     }
 
     fn poll_begins(&self) {
-        let mark = if self.ticked.load(Ordering::Relaxed) { thread_cpu_ns() } else { 0 };
-        self.mark_ns.store(mark, Ordering::Relaxed);
+        self.poll_began_ns.store(self.now_ns(), Ordering::Relaxed);
+        self.mark_ns.store(0, Ordering::Relaxed);
+    }
+
+    fn poll_ends(&self) {
+        let slice = match self.mark_ns.load(Ordering::Relaxed) {
+            0 => {
+                let began = self.poll_began_ns.load(Ordering::Relaxed);
+                self.now_ns().saturating_sub(began).min(TICK_NS)
+            }
+            mark => thread_cpu_ns().saturating_sub(mark),
+        };
+        self.charge(slice);
+    }
+
+    fn charge(&self, slice_ns: u64) {
+        self.used_ns.fetch_add(slice_ns, Ordering::Relaxed);
+        self.untold_ns.fetch_add(slice_ns, Ordering::Relaxed);
+    }
+
+    fn now_ns(&self) -> u64 {
+        nanoseconds(self.origin.elapsed())
     }
 }
 
-/// A guest's call, polled only while it holds one of the places on a core.
+/// A guest's call. Once it has computed for a whole tick it is polled only while it holds one of
+/// the places on a core.
+///
+/// Short calls need no place: queueing each of them for one was measured to cost most of the
+/// throughput, and a call that ends within a tick delays nobody by more than that.
 pub(super) struct OnCpu<F> {
     call: Pin<Box<F>>,
     places: PollSemaphore,
@@ -184,14 +247,17 @@ impl<F: Future> Future for OnCpu<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        // `None` only once the semaphore is closed, and nobody closes it. The place is given back
-        // when this poll ends: a guest that waits, for whatever reason, holds none.
-        let _place = ready!(this.places.poll_acquire(cx));
+        // The place is given back when this poll ends: a guest that waits, for whatever reason,
+        // holds none. The semaphore is never closed.
+        let _place = if this.meter.hog.load(Ordering::Relaxed) {
+            ready!(this.places.poll_acquire(cx))
+        } else {
+            None
+        };
         let _ticking = this.ticker.on_cpu();
         this.meter.poll_begins();
-        let began = Instant::now();
         let polled = this.call.as_mut().poll(cx);
-        this.meter.on_core_ns.fetch_add(nanoseconds(began.elapsed()), Ordering::Relaxed);
+        this.meter.poll_ends();
         polled
     }
 }
@@ -240,15 +306,27 @@ mod tests {
     }
 
     #[test]
-    fn a_budget_of_cpu_is_spent_by_ticks_and_interrupts_once_over() {
+    fn a_guest_is_charged_for_computing_and_not_for_waiting() {
         let meter = CpuMeter::default();
         meter.begin(Duration::from_millis(2));
-        for tick in 0..2 {
+        let begin_at = |ns| {
+            meter.poll_began_ns.store(ns, Ordering::Relaxed);
             meter.mark_ns.store(0, Ordering::Relaxed);
-            assert!(matches!(meter.tick(), UpdateDeadline::Yield(1)), "tick {tick}");
-        }
-        meter.mark_ns.store(0, Ordering::Relaxed);
-        assert!(matches!(meter.tick(), UpdateDeadline::Interrupt));
+        };
+        // The deadline passed while it waited for a service; it has just been resumed.
+        begin_at(50 * TICK_NS);
+        assert!(matches!(meter.tick_at(50 * TICK_NS + 1000, || 7), UpdateDeadline::Continue(1)));
+        assert!(!meter.hog.load(Ordering::Relaxed));
+        // It computes for a tick, but another process had the core for 30 of them.
+        begin_at(60 * TICK_NS);
+        assert!(matches!(meter.tick_at(91 * TICK_NS, || 7), UpdateDeadline::Yield(1)));
+        assert!(meter.hog.load(Ordering::Relaxed));
+        assert_eq!(meter.used_ns.load(Ordering::Relaxed), TICK_NS);
+        // From its first tick on the thread's clock counts.
+        assert!(matches!(meter.tick_at(200 * TICK_NS, || 7 + TICK_NS), UpdateDeadline::Yield(1)));
+        assert_eq!(meter.used_ns.load(Ordering::Relaxed), 2 * TICK_NS);
+        begin_at(300 * TICK_NS);
+        assert!(matches!(meter.tick_at(301 * TICK_NS, || 9), UpdateDeadline::Interrupt));
         assert!(meter.exhausted());
         meter.begin(Duration::from_millis(2));
         assert!(!meter.exhausted(), "each call has its own budget");

@@ -72,9 +72,9 @@ impl Session {
         }
     }
 
-    /// Time on a core since the last time this was asked.
-    pub(super) fn take_on_core(&self) -> Duration {
-        self.store.data().meter.take_on_core()
+    /// CPU used since the last time this was asked.
+    pub(super) fn take_used(&self) -> Duration {
+        self.store.data().meter.take_used()
     }
 
     /// The lines written since the last time, and how many were dropped.

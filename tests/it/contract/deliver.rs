@@ -1,0 +1,190 @@
+//! Cases of `deliver`: a message and the service's answer to a verdict.
+
+use campanile::capability::egress::{Grant, origins};
+use campanile::capability::http::HttpDoor;
+use campanile::delivery::{Delivery, Message};
+use campanile::ids::{EndpointId, MessageId, TenantId};
+use campanile::runtime::bindings::kind::{Failure, Proof, Scope, Verdict};
+use campanile::runtime::{Delivering, Try};
+use campanile_tests::capture::{Capture, Reply, Request};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::{Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings};
+
+pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
+    let capture = Capture::answering(reply(&case["answer"])?).await;
+    let refused = case["answer"]["fault"] == "refuse";
+    let address = if refused { nobody().await } else { capture.address().to_string() };
+    let settings = kind_settings(case, &format!("http://{address}"));
+    // Settings that name no origin grant none, and the component is to say what is wrong.
+    let reach =
+        origins(&kind.descriptor.reach, &kind.manifest.origins, &settings).unwrap_or_default();
+    let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach);
+    let door = HttpDoor::new(stage.gate.clone(), grant);
+    let mut delivering =
+        Delivering::open(&stage.runtime, kind, door).await.map_err(|fault| fault.to_string())?;
+
+    let one = deliveries(&json!({"producer_format": "native", "alerts": [{"title": "case"}]}))?;
+    let message = message(&case["message"], &one, kind.digest);
+    let number = u32::try_from(case["attempt"].as_u64().unwrap_or(1)).map_err(|e| e.to_string())?;
+    let this = Try { number, now_ms: NOW_MS, first_ms: NOW_MS, zone: &TimeZone::UTC };
+    let told = delivering.call(&message, &one, &Value::Object(settings).to_string(), this).await;
+    let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
+
+    if let Some(expected) = case.get("request") {
+        let of = |name: &str| match name {
+            "message_id" => Some(message.id.to_string()),
+            "attempt_s" => Some((NOW_MS / 1000).to_string()),
+            "origin" => Some(format!("http://{address}")),
+            _ => None,
+        };
+        let requests = capture.requests();
+        equal("number of requests", &requests.len(), &1)?;
+        check_request(&requests[0], &fill::all(expected, &of))?;
+    }
+    match (&outcome.verdicts[..], case.get("verdict")) {
+        ([only], Some(expected)) => check_verdict(only, expected),
+        (_, None) => Err("expected `verdict`".to_owned()),
+        (many, _) => Err(format!("expected one verdict for the message, got {many:?}")),
+    }
+}
+
+/// What the server does, as its script.
+fn reply(answer: &Value) -> Result<Vec<Reply>, String> {
+    let status =
+        u16::try_from(answer["status"].as_u64().unwrap_or(200)).map_err(|e| e.to_string())?;
+    let mut body = answer["body"].as_str().unwrap_or_default().as_bytes().to_vec();
+    if let Some(count) = answer["body_bytes"].as_u64() {
+        body = vec![b'x'; usize::try_from(count).map_err(|e| e.to_string())?];
+    }
+    let headers = fill::all(&answer["headers"], &date);
+    let headers = headers.as_object().into_iter().flatten();
+    let headers = headers.map(|(name, value)| (name.clone(), text(value))).collect();
+    Ok(match answer["fault"].as_str() {
+        None => vec![Reply::Answer { status, headers, body }],
+        Some("cut") => vec![Reply::Cut { status, promised: body.len() + 100, body }],
+        Some("reset") => vec![Reply::Reset],
+        Some("hang") => vec![Reply::Hang],
+        Some("refuse") => vec![],
+        Some(other) => return Err(format!("there is no fault `{other}`")),
+    })
+}
+
+/// `date+120`: the time of the attempt and 120 seconds, as HTTP writes it.
+fn date(name: &str) -> Option<String> {
+    let after_s: i64 = name.strip_prefix("date")?.parse().ok()?;
+    let at = Timestamp::from_second(i64::try_from(NOW_MS / 1000).ok()? + after_s).ok()?;
+    Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+/// An address that nobody listens on.
+async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
+fn message(case: &Value, deliveries: &[Delivery], component: [u8; 32]) -> Message {
+    let members: Vec<_> = deliveries.iter().map(|one| one.id).collect();
+    let notes = case["notes"].as_object().into_iter().flatten();
+    Message {
+        id: MessageId::of(members.iter().copied()),
+        members,
+        summary: "case".to_owned(),
+        content_type: case["content_type"].as_str().unwrap_or_default().to_owned(),
+        body: case["body"].as_str().unwrap_or_default().as_bytes().to_vec(),
+        notes: notes.map(|(name, value)| (name.clone(), text(value))).collect(),
+        repeat_safe_ms: 0,
+        carry: None,
+        component,
+        settings: [0; 32],
+    }
+}
+
+fn check_request(request: &Request, expected: &Value) -> Held {
+    let mut line = request.head.line.split(' ');
+    for (name, found) in [("method", line.next()), ("path", line.next())] {
+        if let Some(expected) = expected.get(name) {
+            equal(name, &found.map(Value::from).unwrap_or_default(), expected)?;
+        }
+    }
+    for (name, value) in expected["headers"].as_object().into_iter().flatten() {
+        equal(name, &request.header(name).map(Value::from).unwrap_or_default(), value)?;
+    }
+    match expected.get("body") {
+        Some(expected) => equal("body", &Value::from(request.text()), expected),
+        None => Ok(()),
+    }
+}
+
+fn check_verdict(verdict: &Verdict, expected: &Value) -> Held {
+    let found = told(verdict);
+    let Value::Object(expected) = expected else { return Err("expected an object".to_owned()) };
+    for (name, expected) in expected {
+        let found = found.get(name).unwrap_or(&Value::Null);
+        let held = match (name.as_str(), expected.as_array().map(Vec::as_slice)) {
+            // From least to most.
+            ("after_ms", Some([least, most])) => {
+                let found = found.as_u64();
+                found >= least.as_u64() && found.is_some() && found <= most.as_u64()
+            }
+            _ => found == expected,
+        };
+        if !held {
+            return Err(format!("{name}: expected {expected}, got {found} of {verdict:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// A verdict in the words of a case.
+fn told(verdict: &Verdict) -> Value {
+    let failure = match verdict {
+        Verdict::Delivered(receipt) => {
+            let proof = match receipt.proof {
+                Proof::Sent => "sent",
+                Proof::Accepted => "accepted",
+                Proof::Confirmed => "confirmed",
+            };
+            return json!({
+                "name": "delivered",
+                "proof": proof,
+                "duplicate": receipt.duplicate,
+                "warned": receipt.warning.is_some(),
+            });
+        }
+        Verdict::Skipped(reason) => return json!({"name": "skipped", "code": reason.code}),
+        Verdict::Failed(failure) => failure,
+    };
+    let (name, delay) = match failure {
+        Failure::Rejected(reason) => return json!({"name": "rejected", "code": reason.code}),
+        Failure::TooLarge(reason) => return json!({"name": "too-large", "code": reason.code}),
+        Failure::Uncertain(reason) => return json!({"name": "uncertain", "code": reason.code}),
+        Failure::Other(reason) => return json!({"name": "other", "code": reason.code}),
+        Failure::Misconfigured(fault) => {
+            return json!({"name": "misconfigured", "code": fault.code, "scope": scope(fault.scope)});
+        }
+        Failure::Unavailable(delay) => ("unavailable", delay),
+        Failure::RateLimited(delay) => ("rate-limited", delay),
+    };
+    json!({
+        "name": name,
+        "code": delay.code,
+        "scope": scope(delay.scope),
+        "after_ms": delay.after_ms,
+    })
+}
+
+pub(super) fn scope(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Recipient => "recipient",
+        Scope::Endpoint => "endpoint",
+        Scope::Origin => "origin",
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,11 @@
+//! The real binary, real components, real sockets. Each test is named for what it proves.
+
+#![expect(clippy::unwrap_used, reason = "all of this is tests")]
+
+mod contract;
+mod doors;
+mod hostile;
+mod kill;
+mod latency;
+mod layout;
+mod path;

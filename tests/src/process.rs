@@ -1,0 +1,66 @@
+//! A process seen from outside: its memory, its CPU, and signals to it, by id.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Memory of a process, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident now.
+    pub now: u64,
+    /// Resident at most, since it started.
+    pub peak: u64,
+}
+
+/// Reads `/proc/PID/status`; panics where the process is gone.
+pub fn memory(pid: u32) -> Memory {
+    let status = read(pid, "status");
+    let bytes = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let number = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        number.unwrap_or_else(|| panic!("no {name} in the status of process {pid}")) * 1024
+    };
+    Memory { now: bytes("VmRSS:"), peak: bytes("VmHWM:") }
+}
+
+/// CPU that all threads of a process have used, ended ones included, in steps of 10 ms.
+pub fn cpu(pid: u32) -> Duration {
+    let stat = read(pid, "stat");
+    // The name in parentheses may hold anything; after it come state, ppid, ...: 14 and 15 of the
+    // whole line are utime and stime.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name in parentheses");
+    let ticks =
+        fields.split(' ').skip(11).take(2).map(|word| word.parse::<u64>().expect("a count"));
+    // USER_HZ is 100 on every architecture that Linux still builds for.
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}
+
+/// Sends a signal to one process.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, signal).unwrap_or_else(|error| panic!("process {pid:?}: {error}"));
+}
+
+fn read(pid: u32, file: &str) -> String {
+    let path = format!("/proc/{pid}/{file}");
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_and_cpu_of_a_process_rise_with_what_it_does() {
+        let pid = std::process::id();
+        let (cpu_before, before) = (cpu(pid), memory(pid));
+        let mut block = vec![1_u8; 64 << 20];
+        while cpu(pid) < cpu_before + Duration::from_millis(20) {
+            block.iter_mut().for_each(|byte| *byte = byte.wrapping_mul(3));
+        }
+        assert!(memory(pid).now >= before.now + (32 << 20), "{:?}", block.last());
+        assert!(memory(pid).peak >= memory(pid).now / 2);
+    }
+}

@@ -1,0 +1,267 @@
+//! An installation of the engine: a folder of its own, a configuration, and what is started in it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::DEADLINE;
+use crate::engine::Engine;
+
+/// One installation. The folder goes when it is dropped, and nothing outlives the test.
+#[derive(Debug)]
+pub struct Site {
+    folder: TempDir,
+    tables: BTreeMap<String, Vec<String>>,
+    lists: String,
+    _turn: Turn,
+}
+
+impl Site {
+    /// A site beside which other tests may run. One per test: a second one could wait for a test
+    /// that waits for the first.
+    pub async fn new() -> Self {
+        Self::with(Turn::Shared(GROUND.read().await))
+    }
+
+    /// A site for a test that measures: it waits until no other test has one.
+    pub async fn alone() -> Self {
+        Self::with(Turn::Alone(GROUND.write().await))
+    }
+
+    fn with(turn: Turn) -> Self {
+        // Beside what cargo builds: on a disk, which a folder for temporary files often is not.
+        let beside = target().join("sites");
+        fs::create_dir_all(&beside).expect("a folder in the target folder");
+        let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
+        link_components(&folder.path().join("components"));
+        let site = Self { folder, tables: BTreeMap::new(), lists: String::new(), _turn: turn };
+        // Failures are to be retried at once, so that no test waits for the clock.
+        site.set("retry.first_ms", "20").set("retry.max_ms", "100")
+    }
+
+    /// Sets one key, such as `retry.attempts_max`, to a value as TOML writes it.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+        let lines = self.tables.entry(table.to_owned()).or_default();
+        lines.retain(|line| !line.starts_with(&format!("{key} =")));
+        lines.push(format!("{key} = {value}"));
+        self
+    }
+
+    #[must_use]
+    pub fn endpoint(mut self, name: &str, kind: &str, settings: &Value) -> Self {
+        let settings = toml(settings);
+        write!(
+            self.lists,
+            "\n[[endpoint]]\nname = \"{name}\"\nkind = \"{kind}\"\nsettings = {settings}\n"
+        )
+        .expect("a string takes all");
+        self
+    }
+
+    /// A recipient of everything.
+    #[must_use]
+    pub fn recipient(self, name: &str, endpoint: &str, settings: &Value) -> Self {
+        self.recipient_of(name, endpoint, settings, "minimum_severity = \"none\"")
+    }
+
+    /// A recipient with a filter, as TOML writes it.
+    #[must_use]
+    pub fn recipient_of(
+        mut self,
+        name: &str,
+        endpoint: &str,
+        settings: &Value,
+        filter: &str,
+    ) -> Self {
+        let settings = toml(settings);
+        write!(
+            self.lists,
+            "\n[[recipient]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{filter}\nsettings = {settings}\n"
+        )
+        .expect("a string takes all");
+        self
+    }
+
+    /// Starts the engine and waits until it listens; panics with its log if it does not.
+    pub async fn start(&self) -> Engine {
+        Engine::start(self.spawn(), self).await
+    }
+
+    /// Starts the engine, which is to refuse: its exit code and what it said.
+    pub async fn refused(&self) -> (Option<i32>, String) {
+        let mut child = self.spawn();
+        let status = tokio::time::timeout(DEADLINE, child.wait()).await;
+        let status = status.expect("an engine that refuses ends").expect("a child to wait for");
+        (status.code(), self.log())
+    }
+
+    /// Runs a command of the engine's program to its end: exit code, stdout, stderr.
+    pub async fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = self.command();
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = tokio::time::timeout(DEADLINE, command.output()).await;
+        let output = output.expect("a command ends").unwrap_or_else(|error| missing(&error));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Starts the engine and returns at once.
+    pub fn spawn(&self) -> Child {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path());
+        let mut command = self.command();
+        command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped());
+        command.stderr(log.expect("a log in a folder of our own"));
+        command.spawn().unwrap_or_else(|error| missing(&error))
+    }
+
+    fn command(&self) -> Command {
+        let config = self.folder.path().join("campanile.toml");
+        fs::write(&config, self.config()).expect("a configuration in a folder of our own");
+        let mut command = Command::new(binary());
+        command.arg("--config").arg(config).kill_on_drop(true);
+        command
+    }
+
+    fn config(&self) -> String {
+        let set = |text: &mut String, key: &str, path: &Path| {
+            writeln!(text, "{key} = {}", Value::from(path.to_string_lossy())).expect("a string");
+        };
+        let mut text = String::from("instance = \"test\"\ndata_dir = \"data\"\n");
+        set(&mut text, "components_dir", &self.folder.path().join("components"));
+        let mut tables = self.tables.clone();
+        for line in tables.remove("").unwrap_or_default() {
+            text += &(line + "\n");
+        }
+        tables.entry("api".to_owned()).or_default().push("listen = \"127.0.0.1:0\"".to_owned());
+        let runtime = tables.entry("runtime".to_owned()).or_default();
+        if !runtime.iter().any(|line| line.starts_with("cache_dir")) {
+            // Shared by all tests, so that each component is compiled once.
+            set(&mut text, "\n[runtime]\ncache_dir", &target().join("test-cache"));
+        }
+        for (table, lines) in tables {
+            if table != "runtime" || lines.iter().any(|line| line.starts_with("cache_dir")) {
+                text += &format!("\n[{table}]\n");
+            }
+            text += &(lines.join("\n") + "\n");
+        }
+        text + &self.lists
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What every engine of this site has said on stderr.
+    pub fn log(&self) -> String {
+        fs::read(self.log_path())
+            .map(|log| String::from_utf8_lossy(&log).into_owned())
+            .unwrap_or_default()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("engine.log")
+    }
+}
+
+/// Tests that measure take turns with all others.
+static GROUND: RwLock<()> = RwLock::const_new(());
+
+#[derive(Debug)]
+enum Turn {
+    Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
+    Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
+}
+
+/// Puts every component that was built into a site: those of the project, and those that attack.
+fn link_components(to: &Path) {
+    fs::create_dir(to).expect("a folder in a folder of our own");
+    for from in ["components", "test-components"] {
+        for kind in fs::read_dir(target().join(from)).into_iter().flatten().flatten() {
+            symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
+        }
+    }
+}
+
+/// The folder that cargo builds into: the test program is in `<target>/<profile>/deps`.
+pub fn target() -> PathBuf {
+    let profile = binary();
+    profile.ancestors().nth(2).expect("a target folder above the program").to_owned()
+}
+
+/// The folder of the whole project.
+pub fn project() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the project").to_owned()
+}
+
+fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("a test knows its own program");
+    own.ancestors().nth(2).expect("a profile folder above the program").join("campanile")
+}
+
+fn missing(error: &dyn std::fmt::Display) -> ! {
+    panic!("cannot start {} ({error}); run `make build`", binary().display())
+}
+
+/// A JSON value as TOML writes it, in one line.
+fn toml(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(key, value)| format!("{} = {}", Value::from(key.as_str()), toml(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", "))
+        }
+        // Strings, numbers and booleans are written alike in both.
+        plain => plain.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_written_as_an_inline_table() {
+        let table = [
+            (json!({}), "{  }"),
+            (
+                json!({"url": "http://x/\"q\"", "max": 3}),
+                r#"{ "max" = 3, "url" = "http://x/\"q\"" }"#,
+            ),
+            (
+                json!({"headers": {"X-A": "b"}, "on": [true]}),
+                r#"{ "headers" = { "X-A" = "b" }, "on" = [true] }"#,
+            ),
+        ];
+        for (value, expected) in table {
+            assert_eq!(toml(&value), expected, "{value}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_set_twice_has_its_last_value_and_stands_in_its_table() {
+        let site = Site::new().await.set("retry.max_ms", "7").set("zone", "\"UTC\"");
+        let config = site.config();
+        assert!(config.contains("[retry]\nfirst_ms = 20\nmax_ms = 7\n"), "{config}");
+        assert!(config.find("zone").unwrap() < config.find('[').unwrap(), "{config}");
+        assert_eq!(config.matches("[runtime]").count(), 1, "{config}");
+    }
+}
