@@ -7,3 +7,5 @@ pub mod clock;
 pub mod delivery;
 pub mod ids;
 pub mod queue;
+pub mod records;
+pub mod store;
