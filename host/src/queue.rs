@@ -21,8 +21,6 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use self::ingest::Ingest;
 use self::lane::Readiness;
 use self::lanes::{Cell, Lanes};
@@ -104,8 +102,7 @@ impl Queue {
         if self.lanes.pending.count().saturating_add(owed) > self.lanes.limits.pending_count {
             return Err(overloaded(5));
         }
-        let (reply, answer) = oneshot::channel();
-        let (job, weight) = Ingest::new(batch, self.lanes.clone(), reply);
+        let (job, weight, answer) = Ingest::new(batch, self.lanes.clone());
         self.store.ingest(Box::new(job), weight).map_err(|refusal| match refusal {
             Refusal::Crowded => overloaded(1),
             Refusal::DiskFull => overloaded(30),
@@ -115,8 +112,9 @@ impl Queue {
         let Ok(answered) = tokio::time::timeout(self.lanes.limits.commit_wait, answer).await else {
             return Err(overloaded(1));
         };
-        match answered.unwrap_or(Err(StoreError::Closed)) {
-            Ok(committed) => Ok(committed),
+        let (result, mut job) = answered.map_err(|_| CommitError::Store(StoreError::Closed))?;
+        match result {
+            Ok(()) => Ok(job.committed()),
             Err(error) if error.is_of_the_disk() => {
                 tracing::error!(error = %error, "A batch was not stored; its sender is told to retry.");
                 Err(overloaded(30))
@@ -147,7 +145,11 @@ impl Queue {
 
     /// What is due of one recipient: at most `max` deliveries, at most one per fingerprint, or one
     /// message that is to be sent again. `None` where nothing is due. Safe to drop.
-    pub async fn lease(&self, recipient: RecipientId, max: usize) -> Result<Option<Lease>, StoreError> {
+    pub async fn lease(
+        &self,
+        recipient: RecipientId,
+        max: usize,
+    ) -> Result<Option<Lease>, StoreError> {
         let cell = self.lanes.cell(recipient);
         if self.store.is_backed_up() {
             return Ok(None);
@@ -229,17 +231,23 @@ pub struct BatchKey {
 pub enum Committed {
     Fresh,
     /// The same batch was taken in within the last ten minutes, and was answered this.
-    Repeated { answer: String },
+    Repeated {
+        answer: String,
+    },
     /// The key was used within the last ten minutes for another body.
     KeyReused,
 }
 
 /// What a lease holds: deliveries that have no message yet, or one message to be sent again.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per lease, and it is moved once")]
 pub enum Work {
     Fresh(Vec<Delivery>),
     /// `deliveries` are the members of `message`, in their order.
-    Again { message: Message, deliveries: Vec<Delivery> },
+    Again {
+        message: Message,
+        deliveries: Vec<Delivery>,
+    },
 }
 
 /// The record of one message's try: what becomes of each member.

@@ -46,7 +46,12 @@ impl Lanes {
     }
 
     /// Tells the lane of a recipient what was committed for it, in order.
-    pub(super) fn feed(&self, recipient: RecipientId, entries: impl Iterator<Item = Entry>, wakes: &mut Wakes) {
+    pub(super) fn feed(
+        &self,
+        recipient: RecipientId,
+        entries: impl Iterator<Item = Entry>,
+        wakes: &mut Wakes,
+    ) {
         let Some(cell) = self.known(recipient) else { return };
         let mut lane = locked(&cell.lane);
         for mut entry in entries {
@@ -129,6 +134,11 @@ impl Body {
             bodies.bytes.fetch_add(weight, Ordering::Relaxed);
         }
         Self { alert, weight, bodies }
+    }
+
+    /// In bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
     }
 
     fn is_counted(&self) -> bool {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::lane::{Entry, Taken};
 use super::lanes::{Cell, Lanes};
-use super::settle::Settle;
+use super::settle::{Answer, Settle};
 use super::{Settlement, Work, load};
 use crate::alert::Alert;
 use crate::delivery::{Delivery, Message};
@@ -29,9 +29,12 @@ impl Lease {
 
     /// Hands the record of a try to the writer, at once; the future says when it is on disk. It
     /// may be dropped: the record is written all the same.
-    pub fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    pub fn settle(
+        &self,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let handed = self.held.settle(settlement);
-        async move { handed?.await.unwrap_or(Err(StoreError::Closed)) }
+        async move { handed?.await.map_or(Err(StoreError::Closed), |(result, _job)| result) }
     }
 
     /// These were not attempted: due again, not before `not_before_ms` if it is given. Of a message
@@ -47,7 +50,11 @@ impl Lease {
         taken: Taken,
     ) -> Result<Self, StoreError> {
         let again = taken.message;
-        let bodies = taken.entries.iter().map(|entry| entry.body.as_ref().map(|body| body.alert.clone())).collect();
+        let bodies = taken
+            .entries
+            .iter()
+            .map(|entry| entry.body.as_ref().map(|body| body.alert.clone()))
+            .collect();
         // From here on a drop gives back, also that of this future.
         let mut held = Held {
             store: store.clone(),
@@ -83,7 +90,7 @@ struct Held {
 }
 
 impl Held {
-    fn settle(&self, settlement: Settlement) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    fn settle(&self, settlement: Settlement) -> Result<oneshot::Receiver<Answer>, StoreError> {
         let members = &settlement.message.members;
         if members.len() != settlement.fates.len() {
             return Err(StoreError::Mismatched {
@@ -108,7 +115,7 @@ impl Held {
             attempt: 0,
             lanes: self.lanes.clone(),
             cell: self.cell.clone(),
-            reply,
+            reply: Some(reply),
         };
         let weight = job.weight();
         self.store.settle(Box::new(job), weight)?;
@@ -146,7 +153,8 @@ impl Held {
             }
             None => {
                 let given: Vec<_> = open.extract_if(.., |entry| is_meant(entry)).collect();
-                let keys: Vec<_> = given.iter().map(|entry| (entry.seq, entry.fingerprint)).collect();
+                let keys: Vec<_> =
+                    given.iter().map(|entry| (entry.seq, entry.fingerprint)).collect();
                 lane.give_back(&keys, not_before_ms, now_ms);
             }
         }
@@ -179,7 +187,10 @@ async fn complete(
             body.as_ref().is_some_and(|alert| load::engage_of(alert, entry.id.recipient).is_none())
         });
     if is_complete {
-        let deliveries = entries.iter().zip(bodies).filter_map(|(entry, body)| Some(delivery(entry, body?, None)));
+        let deliveries = entries
+            .iter()
+            .zip(bodies)
+            .filter_map(|(entry, body)| Some(delivery(entry, body?, None)));
         return Ok((None, deliveries.collect()));
     }
     let (reply, answer) = oneshot::channel();

@@ -17,7 +17,7 @@ use crate::alert::{Action, Severity};
 use crate::clock::Clock;
 use crate::delivery::{OutcomeKind, Seen};
 use crate::ids::{AlertId, AlertIds, DeliveryId, Fingerprint, MessageId};
-use crate::store::{Prepared, StoreLimits, Wakes, Weight, WriteJob};
+use crate::store::{Prepared, StoreLimits, Weight, WriteJob};
 
 const START_MS: u64 = 1_790_000_000_000;
 const ONE: RecipientId = RecipientId(1);
@@ -63,14 +63,16 @@ impl House {
 
     /// Commits one alert for each fingerprint, in one batch. Their ids.
     async fn commit(&self, fingerprints: &[u8], recipients: &[RecipientId]) -> Vec<AlertId> {
-        let alerts: Vec<_> = fingerprints.iter().map(|&one| self.alert(one, Action::Store)).collect();
+        let alerts: Vec<_> =
+            fingerprints.iter().map(|&one| self.alert(one, Action::Store)).collect();
         let ids = alerts.iter().map(|alert| alert.id).collect();
         self.commit_all(alerts, recipients).await;
         ids
     }
 
     async fn commit_all(&self, alerts: Vec<Alert>, recipients: &[RecipientId]) {
-        let alerts = alerts.into_iter().map(|alert| Owed { alert, recipients: recipients.into() }).collect();
+        let alerts =
+            alerts.into_iter().map(|alert| Owed { alert, recipients: recipients.into() }).collect();
         let batch = Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
         assert_eq!(soon(self.queue.commit(batch)).await.unwrap(), Committed::Fresh);
     }
@@ -136,14 +138,16 @@ impl WriteJob for Gate {
         Ok(())
     }
 
-    fn done(self: Box<Self>, result: Result<(), StoreError>, _: &mut Wakes) {
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         result.unwrap();
     }
 }
 
 /// What does not happen within 20 seconds does not happen.
 async fn soon<T>(event: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), event).await.expect("it happens within 20 seconds")
+    tokio::time::timeout(Duration::from_secs(20), event)
+        .await
+        .expect("it happens within 20 seconds")
 }
 
 fn alert(id: AlertId, fingerprint: u8, action: Action, now_ms: u64) -> Alert {

@@ -8,7 +8,7 @@ fn batch_of(house: &House, count: usize) -> Batch {
     Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() }
 }
 
-fn retry_after_s(committed: Result<Committed, CommitError>) -> Option<u64> {
+fn retry_after_s(committed: &Result<Committed, CommitError>) -> Option<u64> {
     match committed {
         Err(CommitError::Overloaded { retry_after }) => Some(retry_after.as_secs()),
         _ => None,
@@ -21,13 +21,17 @@ async fn no_more_is_taken_in_than_may_be_pending() {
     let house = House::with(limits, StoreLimits::default()).await;
     for (count, refused) in [(11, true), (8, false), (3, true), (2, false), (1, true)] {
         let committed = soon(house.queue.commit(batch_of(&house, count))).await;
-        assert_eq!(retry_after_s(committed).is_some(), refused, "{count} more");
+        assert_eq!(retry_after_s(&committed).is_some(), refused, "{count} more");
     }
 }
 
 #[tokio::test]
 async fn a_batch_is_refused_at_once_when_too_much_waits_for_the_disk() {
-    let house = House::with(QueueLimits::default(), StoreLimits { ingest_count: 4, ..StoreLimits::default() }).await;
+    let house = House::with(
+        QueueLimits::default(),
+        StoreLimits { ingest_count: 4, ..StoreLimits::default() },
+    )
+    .await;
     let gate = Gate::close(&house.store);
     let (large, more, ()) = tokio::join!(
         house.queue.commit(batch_of(&house, 9)),
@@ -35,7 +39,7 @@ async fn a_batch_is_refused_at_once_when_too_much_waits_for_the_disk() {
         async { gate.send(()).unwrap() },
     );
     assert_eq!(large.unwrap(), Committed::Fresh, "what is too large by itself is taken alone");
-    assert_eq!(retry_after_s(more), Some(1));
+    assert_eq!(retry_after_s(&more), Some(1));
 }
 
 #[tokio::test]
@@ -44,7 +48,7 @@ async fn a_batch_that_waited_too_long_is_refused_and_not_stored() {
     let house = House::with(limits, StoreLimits::default()).await;
     let gate = Gate::close(&house.store);
     let committed = soon(house.queue.commit(batch_of(&house, 1))).await;
-    assert_eq!(retry_after_s(committed), Some(1));
+    assert_eq!(retry_after_s(&committed), Some(1));
     gate.send(()).unwrap();
     assert_eq!(soon(house.queue.stats()).await.unwrap().pending, 0);
     house.store.close();
@@ -58,7 +62,7 @@ async fn nothing_is_taken_in_while_the_disk_is_nearly_full() {
     let house = House::with(QueueLimits::default(), full).await;
     soon(async {
         // The writer looks at the disk when it starts, and then once a second.
-        while retry_after_s(house.queue.commit(batch_of(&house, 1)).await) != Some(30) {
+        while retry_after_s(&house.queue.commit(batch_of(&house, 1)).await) != Some(30) {
             tokio::task::yield_now().await;
         }
     })
@@ -67,7 +71,11 @@ async fn nothing_is_taken_in_while_the_disk_is_nearly_full() {
 
 #[tokio::test]
 async fn nothing_more_is_leased_while_too_many_outcomes_wait_for_the_disk() {
-    let house = House::with(QueueLimits::default(), StoreLimits { settle_count: 1, ..StoreLimits::default() }).await;
+    let house = House::with(
+        QueueLimits::default(),
+        StoreLimits { settle_count: 1, ..StoreLimits::default() },
+    )
+    .await;
     house.commit(&[1, 2], &[ONE]).await;
     let (lease, leased) = house.lease_fresh(ONE, 1).await;
     let gate = Gate::close(&house.store);

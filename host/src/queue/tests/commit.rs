@@ -86,12 +86,14 @@ async fn a_batch_with_an_id_that_was_used_is_refused_alone_and_whole() {
     let used = house.alert(1, Action::Store);
     house.commit_all(vec![used.clone()], &[ONE]).await;
     let owed = |alert| Owed { alert, recipients: vec![ONE] };
-    let batch = |alerts| Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
+    let batch =
+        |alerts| Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
     let bad = batch(vec![owed(house.alert(2, Action::Store)), owed(used)]);
     let good = batch(vec![owed(house.alert(3, Action::Store))]);
     let gate = Gate::close(&house.store);
-    let (bad, good, ()) =
-        tokio::join!(house.queue.commit(bad), house.queue.commit(good), async { gate.send(()).unwrap() });
+    let (bad, good, ()) = tokio::join!(house.queue.commit(bad), house.queue.commit(good), async {
+        gate.send(()).unwrap()
+    });
     assert!(matches!(bad, Err(CommitError::Store(StoreError::Sqlite { .. }))), "{bad:?}");
     assert_eq!(good.unwrap(), Committed::Fresh);
     assert_eq!(pending(&house).await, 2);

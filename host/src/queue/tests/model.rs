@@ -8,13 +8,31 @@ use super::*;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Commit { count: u8, fingerprints: u8 },
-    Lease { recipient: RecipientId, max: u8 },
+    Commit {
+        count: u8,
+        fingerprints: u8,
+    },
+    Lease {
+        recipient: RecipientId,
+        max: u8,
+    },
     /// The lease at this position, or nothing.
-    Settle { lease: u8, fate: u8, keep: bool, halves: bool },
-    GiveBack { lease: u8, wait_ms: u16 },
-    Drop { lease: u8 },
-    Advance { by_ms: u16 },
+    Settle {
+        lease: u8,
+        fate: u8,
+        keep: bool,
+        halves: bool,
+    },
+    GiveBack {
+        lease: u8,
+        wait_ms: u16,
+    },
+    Drop {
+        lease: u8,
+    },
+    Advance {
+        by_ms: u16,
+    },
     Close,
     Crash,
 }
@@ -68,7 +86,11 @@ impl Model {
             assert_eq!(line.first(), Some(&one.id), "the oldest of its line that is pending");
             assert!(self.leased.insert(one.id), "{} is leased twice", one.id);
             assert_eq!(one.attempts, self.attempts.get(&one.id).copied().unwrap_or(0));
-            assert_eq!(again.as_ref(), self.kept.get(&one.id), "a message keeps bytes, id and members");
+            assert_eq!(
+                again.as_ref(),
+                self.kept.get(&one.id),
+                "a message keeps bytes, id and members"
+            );
         }
         if let Some(message) = &again {
             assert_eq!(message.members, deliveries.iter().map(|one| one.id).collect::<Vec<_>>());
@@ -145,7 +167,11 @@ async fn run(steps: Vec<Step>) {
             Step::Advance { by_ms } => house.clock.advance(by_ms.into()),
             Step::Close | Step::Crash => {
                 leases.drain(..).for_each(|taken| model.give_back(&taken));
-                house = if matches!(step, Step::Close) { house.reopen().await } else { house.crash().await };
+                house = if matches!(step, Step::Close) {
+                    house.reopen().await
+                } else {
+                    house.crash().await
+                };
             }
         }
     }

@@ -20,7 +20,9 @@ async fn a_message_to_be_sent_again_keeps_bytes_id_members_and_carry_over_a_rest
         let (lease, again, members) = house.lease_again(ONE).await;
         assert_eq!(again, sent, "in memory");
         assert_eq!(alerts_of(&members), alerts_of(&leased));
-        assert!(members.iter().all(|one| one.attempts == attempts && one.first_ms == Some(START_MS)));
+        assert!(
+            members.iter().all(|one| one.attempts == attempts && one.first_ms == Some(START_MS))
+        );
         sent.carry = Some(format!("after {attempts}"));
         let retry = Fate::Retry { due_ms: house.clock.now_ms() + 1000 };
         soon(lease.settle(settlement(sent.clone(), retry, true))).await.unwrap();
@@ -63,7 +65,10 @@ async fn what_was_leased_when_the_process_died_is_due_again() {
     let (_lease, leased) = house.lease_fresh(ONE, 16).await;
     assert_eq!(alerts_of(&leased), [ids[0], ids[2]]);
     let stats = soon(house.queue.stats()).await.unwrap();
-    assert_eq!((stats.pending, stats.leased, stats.waiting, stats.oldest_age_ms), (2, 2, 0, Some(0)));
+    assert_eq!(
+        (stats.pending, stats.leased, stats.waiting, stats.oldest_age_ms),
+        (2, 2, 0, Some(0))
+    );
 }
 
 #[tokio::test]
@@ -74,6 +79,7 @@ async fn members_of_a_message_beyond_the_part_that_was_read_come_with_it() {
     house.commit(&[3], &[ONE]).await;
     let (lease, leased) = house.lease_fresh(ONE, 16).await;
     soon(lease.settle(settlement(message(&leased), delivered(), false))).await.unwrap();
+    drop(lease);
     // Of fingerprint 1 there are so many that a refill ends among them.
     let ids = house.commit(&[1, 1, 1, 1, 1, 1, 1, 2], &[ONE]).await;
     let (lease, leased) = house.lease_fresh(ONE, 16).await;
@@ -89,7 +95,11 @@ async fn members_of_a_message_beyond_the_part_that_was_read_come_with_it() {
     soon(lease.settle(settlement(again, delivered(), false))).await.unwrap();
     for id in &ids[1..7] {
         let (lease, leased) = house.lease_fresh(ONE, 16).await;
-        assert_eq!(alerts_of(&leased), [*id], "the last one was delivered, and does not come again");
+        assert_eq!(
+            alerts_of(&leased),
+            [*id],
+            "the last one was delivered, and does not come again"
+        );
         soon(lease.settle(settlement(message(&leased), delivered(), false))).await.unwrap();
     }
     assert!(house.is_idle(ONE).await);
@@ -105,7 +115,12 @@ async fn an_outcome_is_recorded_once_the_disk_takes_writes_again() {
     house.store.settle(Box::new(DiskFull { times: 2 }), Weight { count: 1, bytes: 0 }).unwrap();
     let refused = house.alert(2, Action::Store);
     let refused = Owed { alert: refused, recipients: vec![ONE] };
-    let batch = Batch { tenant: TenantId::DEFAULT, alerts: vec![refused], key: None, answer: String::new() };
+    let batch = Batch {
+        tenant: TenantId::DEFAULT,
+        alerts: vec![refused],
+        key: None,
+        answer: String::new(),
+    };
     let (refused, ()) = tokio::join!(house.queue.commit(batch), async { gate.send(()).unwrap() });
     assert!(matches!(refused, Err(CommitError::Overloaded { .. })), "{refused:?}");
 
@@ -147,7 +162,7 @@ impl WriteJob for DiskFull {
         Err(rusqlite::Error::SqliteFailure(full, None))
     }
 
-    fn done(self: Box<Self>, result: Result<(), StoreError>, _: &mut Wakes) {
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         result.unwrap();
     }
 }
