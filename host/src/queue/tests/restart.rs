@@ -106,6 +106,37 @@ async fn members_of_a_message_beyond_the_part_that_was_read_come_with_it() {
 }
 
 #[tokio::test]
+async fn a_member_that_was_read_before_its_turn_is_not_taken_twice() {
+    let limits = QueueLimits { lane_count: 8, ..QueueLimits::default() };
+    let house = House::with(limits, StoreLimits::default()).await;
+    house.commit(&[0], &[ONE]).await;
+    let (lease, leased) = house.lease_fresh(ONE, 16).await;
+    soon(lease.settle(settlement(message(&leased), delivered(), false))).await.unwrap();
+    drop(lease);
+    let ids = house.commit(&[1, 2, 3, 4, 5, 6, 7, 8], &[ONE]).await;
+    let (lease, leased) = house.lease_fresh(ONE, 16).await;
+    let sent = message(&[leased[0].clone(), leased[7].clone()]);
+    let retry = Fate::Retry { due_ms: START_MS + 1000 };
+    soon(lease.settle(settlement(sent.clone(), retry, true))).await.unwrap();
+    drop(lease);
+
+    let house = house.crash().await;
+    // Four are read at a time: the second time the last member is among them, and waits already.
+    for expected in [&ids[1..4], &ids[4..7]] {
+        let (lease, leased) = house.lease_fresh(ONE, 16).await;
+        assert_eq!(alerts_of(&leased), expected);
+        soon(lease.settle(settlement(message(&leased), delivered(), false))).await.unwrap();
+    }
+    house.clock.advance(1000);
+    let (lease, again, _) = house.lease_again(ONE).await;
+    assert_eq!(again, sent);
+    soon(lease.settle(settlement(again, delivered(), false))).await.unwrap();
+    drop(lease);
+    assert_eq!(locked(&house.queue.lanes.cell(ONE).lane).counts(), (0, 0, 0));
+    assert_eq!(soon(house.queue.stats()).await.unwrap(), QueueStats::default());
+}
+
+#[tokio::test]
 async fn an_outcome_is_recorded_once_the_disk_takes_writes_again() {
     let house = House::open().await;
     house.commit(&[1], &[ONE]).await;
