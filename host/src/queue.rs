@@ -21,8 +21,6 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use self::ingest::Ingest;
 use self::lane::Readiness;
 use self::lanes::{Cell, Lanes};
@@ -104,8 +102,7 @@ impl Queue {
         if self.lanes.pending.count().saturating_add(owed) > self.lanes.limits.pending_count {
             return Err(overloaded(5));
         }
-        let (reply, answer) = oneshot::channel();
-        let (job, weight) = Ingest::new(batch, self.lanes.clone(), reply);
+        let (job, weight, answer) = Ingest::new(batch, self.lanes.clone());
         self.store.ingest(Box::new(job), weight).map_err(|refusal| match refusal {
             Refusal::Crowded => overloaded(1),
             Refusal::DiskFull => overloaded(30),
@@ -115,8 +112,9 @@ impl Queue {
         let Ok(answered) = tokio::time::timeout(self.lanes.limits.commit_wait, answer).await else {
             return Err(overloaded(1));
         };
-        match answered.unwrap_or(Err(StoreError::Closed)) {
-            Ok(committed) => Ok(committed),
+        let (result, mut job) = answered.map_err(|_| CommitError::Store(StoreError::Closed))?;
+        match result {
+            Ok(()) => Ok(job.committed()),
             Err(error) if error.is_of_the_disk() => {
                 tracing::error!(error = %error, "A batch was not stored; its sender is told to retry.");
                 Err(overloaded(30))
@@ -242,6 +240,7 @@ pub enum Committed {
 
 /// What a lease holds: deliveries that have no message yet, or one message to be sent again.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one per lease, and it is moved once")]
 pub enum Work {
     Fresh(Vec<Delivery>),
     /// `deliveries` are the members of `message`, in their order.

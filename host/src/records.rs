@@ -9,7 +9,7 @@ use crate::alert::Alert;
 use crate::delivery::{AttemptRecord, DeliveryRecord, State};
 use crate::ids::{AlertId, DeliveryId, EndpointId, RecipientId, TenantId};
 use crate::store::row::{AlertRow, Id, PENDING, Whole, number_of, state_of};
-use crate::store::{Prepared, Refusal, Store, StoreError, Wakes, Weight, WriteJob};
+use crate::store::{Prepared, Refusal, Store, StoreError, Weight, WriteJob};
 
 #[cfg(test)]
 mod tests;
@@ -127,7 +127,7 @@ impl WriteJob for Registering {
         Ok(())
     }
 
-    fn done(self: Box<Self>, result: Result<(), StoreError>, _: &mut Wakes) {
+    fn answer(self: Box<Self>, result: Result<(), StoreError>) {
         // Whoever asked may have gone.
         _ = self.reply.send(result.map(|()| self.id));
     }

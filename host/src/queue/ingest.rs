@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::lane::Entry;
 use super::lanes::{Body, Lanes};
 use super::{Batch, BatchKey, Committed, Owed};
-use crate::alert::{Action, Alert};
+use crate::alert::Action;
 use crate::ids::{DeliveryId, RecipientId, TenantId};
 use crate::store::row::{Id, Whole, weight};
 use crate::store::{KEY_LIFE_MS, Prepared, StoreError, Wakes, Weight, WriteJob};
@@ -22,13 +22,17 @@ pub(super) struct Ingest {
     committed: Committed,
     made: Vec<(RecipientId, u64, usize)>,
     lanes: Arc<Lanes>,
-    reply: oneshot::Sender<Result<Committed, StoreError>>,
+    reply: Option<oneshot::Sender<Answer>>,
 }
+
+/// The job goes back with its answer, to be freed by who made it: memory that one thread takes and
+/// another frees makes both wait for the allocator.
+pub(super) type Answer = (Result<(), StoreError>, Box<Ingest>);
 
 /// An alert, written out by the task that brought it, so that the writer need not.
 struct Written {
-    alert: Arc<Alert>,
-    body: String,
+    body: Arc<Body>,
+    json: String,
     recipients: Vec<RecipientId>,
 }
 
@@ -36,28 +40,34 @@ impl Ingest {
     pub(super) fn new(
         batch: Batch,
         lanes: Arc<Lanes>,
-        reply: oneshot::Sender<Result<Committed, StoreError>>,
-    ) -> (Self, Weight) {
-        let owed: Vec<_> = batch.alerts.into_iter().map(Written::new).collect();
-        let bytes = owed.iter().map(Written::weight).sum::<usize>() + batch.answer.len();
+    ) -> (Self, Weight, oneshot::Receiver<Answer>) {
+        let owed: Vec<_> = batch.alerts.into_iter().map(|one| Written::new(one, &lanes)).collect();
+        let bytes = owed.iter().map(|one| one.body.weight()).sum::<usize>() + batch.answer.len();
         let weight = Weight { count: owed.len(), bytes };
         let made = Vec::with_capacity(owed.iter().map(|one| one.recipients.len()).sum());
         let committed = Committed::Fresh;
         let Batch { tenant, key, answer, .. } = batch;
-        (Self { tenant, key, answer, owed, committed, made, lanes, reply }, weight)
+        let (reply, answered) = oneshot::channel();
+        (
+            Self { tenant, key, answer, owed, committed, made, lanes, reply: Some(reply) },
+            weight,
+            answered,
+        )
+    }
+
+    /// What became of the batch, once it is on disk.
+    pub(super) fn committed(&mut self) -> Committed {
+        std::mem::replace(&mut self.committed, Committed::Fresh)
     }
 }
 
 impl Written {
-    fn new(Owed { alert, recipients }: Owed) -> Self {
+    fn new(Owed { alert, recipients }: Owed, lanes: &Lanes) -> Self {
         // An alert has no map with keys that are not text and no number that JSON lacks, but for
         // coordinates that are not finite, which become null.
-        let body = serde_json::to_string(&alert).unwrap_or_default();
-        Self { alert: Arc::new(alert), body, recipients }
-    }
-
-    fn weight(&self) -> usize {
-        weight(self.body.len(), self.alert.raw.len())
+        let json = serde_json::to_string(&alert).unwrap_or_default();
+        let weight = weight(json.len(), alert.raw.len());
+        Self { body: Arc::new(Body::new(Arc::new(alert), weight, &lanes.bodies)), json, recipients }
     }
 }
 
@@ -72,44 +82,40 @@ impl WriteJob for Ingest {
             return Ok(());
         }
         for (at, one) in self.owed.iter_mut().enumerate() {
-            follow_episode(db, &mut one.alert)?;
+            follow_episode(db, &mut one.body)?;
             let alert = insert_alert(db, one)?;
             for recipient in &one.recipients {
-                let seq = insert_delivery(db, one.alert.tenant, alert, *recipient)?;
+                let seq = insert_delivery(db, one.body.alert.tenant, alert, *recipient)?;
                 self.made.push((*recipient, seq.unsigned_abs(), at));
             }
         }
         Ok(())
     }
 
-    fn done(mut self: Box<Self>, result: Result<(), StoreError>, wakes: &mut Wakes) {
-        if result.is_ok() {
-            self.lanes.pending.add(self.made.len() as u64);
-            self.feed(wakes);
+    fn apply(&mut self, wakes: &mut Wakes) {
+        self.lanes.pending.add(self.made.len() as u64);
+        self.feed(wakes);
+    }
+
+    fn answer(mut self: Box<Self>, result: Result<(), StoreError>) {
+        if let Some(reply) = self.reply.take() {
+            // Whoever asked may have gone; the batch is taken in all the same.
+            _ = reply.send((result, self));
         }
-        let committed = self.committed;
-        // Whoever asked may have gone; the batch is taken in all the same.
-        _ = self.reply.send(result.map(|()| committed));
     }
 
     fn is_withdrawn(&self) -> bool {
-        self.reply.is_closed()
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }
 
 impl Ingest {
     fn feed(&mut self, wakes: &mut Wakes) {
-        let weights: Vec<_> = self.owed.iter().map(Written::weight).collect();
-        let bodies: Vec<_> = std::mem::take(&mut self.owed)
-            .into_iter()
-            .zip(weights)
-            .map(|(one, weight)| Arc::new(Body::new(one.alert, weight, &self.lanes.bodies)))
-            .collect();
         // Stable, so that the deliveries of one recipient stay in order.
         self.made.sort_by_key(|(recipient, ..)| *recipient);
         for of_one in self.made.chunk_by(|a, b| a.0 == b.0) {
             let entries = of_one.iter().map(|&(recipient, seq, at)| {
-                let body = &bodies[at];
+                let body = &self.owed[at].body;
                 Entry {
                     seq,
                     id: DeliveryId { alert: body.alert.id, recipient },
@@ -158,11 +164,12 @@ fn remember(
 }
 
 /// An engage opens an episode; its release belongs to it and closes it.
-fn follow_episode(db: &Prepared<'_>, alert: &mut Arc<Alert>) -> rusqlite::Result<()> {
+fn follow_episode(db: &Prepared<'_>, body: &mut Arc<Body>) -> rusqlite::Result<()> {
     const OPEN: &str =
         "insert or replace into engaged (tenant, fingerprint, alert) values (?1, ?2, ?3)";
     const FIND: &str = "select alert from engaged where tenant = ?1 and fingerprint = ?2";
     const CLOSE: &str = "delete from engaged where tenant = ?1 and fingerprint = ?2";
+    let alert = &body.alert;
     let (tenant, fingerprint) = (alert.tenant.0, Id::from(alert.fingerprint));
     match alert.action {
         Action::Store => {}
@@ -172,7 +179,10 @@ fn follow_episode(db: &Prepared<'_>, alert: &mut Arc<Alert>) -> rusqlite::Result
         Action::Release => {
             let engage = db.first(FIND, params![tenant, fingerprint], |row| row.get::<_, Id>(0))?;
             if let Some(engage) = engage {
-                Arc::make_mut(alert).episode = engage.alert();
+                // Nobody else has it before it is committed.
+                if let Some(body) = Arc::get_mut(body) {
+                    Arc::make_mut(&mut body.alert).episode = engage.alert();
+                }
                 db.execute(CLOSE, params![tenant, fingerprint])?;
             }
         }
@@ -180,10 +190,11 @@ fn follow_episode(db: &Prepared<'_>, alert: &mut Arc<Alert>) -> rusqlite::Result
     Ok(())
 }
 
-fn insert_alert(db: &Prepared<'_>, Written { alert, body, .. }: &Written) -> rusqlite::Result<i64> {
+fn insert_alert(db: &Prepared<'_>, Written { body, json, .. }: &Written) -> rusqlite::Result<i64> {
     const SQL: &str =
         "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let alert = &body.alert;
     let (id, fingerprint, episode) =
         (Id::from(alert.id), Id::from(alert.fingerprint), Id::from(alert.episode));
     let severity = alert.severity as u8;
@@ -196,7 +207,7 @@ fn insert_alert(db: &Prepared<'_>, Written { alert, body, .. }: &Written) -> rus
             episode,
             Whole(alert.received_ms),
             severity,
-            body,
+            json,
             alert.raw
         ],
     )

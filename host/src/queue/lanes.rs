@@ -136,6 +136,11 @@ impl Body {
         Self { alert, weight, bodies }
     }
 
+    /// In bytes.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
     fn is_counted(&self) -> bool {
         self.bodies.is_some()
     }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::lane::{Entry, Taken};
 use super::lanes::{Cell, Lanes};
-use super::settle::Settle;
+use super::settle::{Answer, Settle};
 use super::{Settlement, Work, load};
 use crate::alert::Alert;
 use crate::delivery::{Delivery, Message};
@@ -34,7 +34,7 @@ impl Lease {
         settlement: Settlement,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let handed = self.held.settle(settlement);
-        async move { handed?.await.unwrap_or(Err(StoreError::Closed)) }
+        async move { handed?.await.map_or(Err(StoreError::Closed), |(result, _job)| result) }
     }
 
     /// These were not attempted: due again, not before `not_before_ms` if it is given. Of a message
@@ -90,10 +90,7 @@ struct Held {
 }
 
 impl Held {
-    fn settle(
-        &self,
-        settlement: Settlement,
-    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    fn settle(&self, settlement: Settlement) -> Result<oneshot::Receiver<Answer>, StoreError> {
         let members = &settlement.message.members;
         if members.len() != settlement.fates.len() {
             return Err(StoreError::Mismatched {
@@ -118,7 +115,7 @@ impl Held {
             attempt: 0,
             lanes: self.lanes.clone(),
             cell: self.cell.clone(),
-            reply,
+            reply: Some(reply),
         };
         let weight = job.weight();
         self.store.settle(Box::new(job), weight)?;

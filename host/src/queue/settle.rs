@@ -25,8 +25,11 @@ pub(super) struct Settle {
     pub(super) attempt: i64,
     pub(super) lanes: Arc<Lanes>,
     pub(super) cell: Arc<Cell>,
-    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
+    pub(super) reply: Option<oneshot::Sender<Answer>>,
 }
+
+/// The job goes back with its answer, to be freed by who made it.
+pub(super) type Answer = (Result<(), StoreError>, Box<Settle>);
 
 impl Settle {
     pub(super) fn weight(&self) -> Weight {
@@ -73,18 +76,21 @@ impl WriteJob for Settle {
         self.store_message(db)
     }
 
-    fn done(self: Box<Self>, result: Result<(), StoreError>, wakes: &mut Wakes) {
-        if result.is_ok() {
-            self.apply();
-            wakes.add(&self.cell.changed);
+    fn apply(&mut self, wakes: &mut Wakes) {
+        self.end_leases();
+        wakes.add(&self.cell.changed);
+    }
+
+    fn answer(mut self: Box<Self>, result: Result<(), StoreError>) {
+        if let Some(reply) = self.reply.take() {
+            // Whoever settled need not wait for it.
+            _ = reply.send((result, self));
         }
-        // Whoever settled need not wait for it.
-        _ = self.reply.send(result);
     }
 }
 
 impl Settle {
-    fn apply(&self) {
+    fn end_leases(&self) {
         let kept_due_ms = self.kept_due_ms();
         let message = self.settlement.message.id;
         let now_ms = self.lanes.clock.now_ms();

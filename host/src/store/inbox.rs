@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -17,8 +17,11 @@ pub(crate) trait WriteJob: Send {
     /// Called inside a transaction; called again, from the start, where that transaction failed.
     fn run(&mut self, db: &Prepared<'_>) -> rusqlite::Result<()>;
 
-    /// Called once: it is on disk, or it is not and will not be.
-    fn done(self: Box<Self>, result: Result<(), StoreError>, wakes: &mut Wakes);
+    /// Called once, when it is on disk and before anyone is answered, in the order of the runs.
+    fn apply(&mut self, _wakes: &mut Wakes) {}
+
+    /// Called last: it is on disk, or it is not and will not be.
+    fn answer(self: Box<Self>, result: Result<(), StoreError>);
 
     /// True once nobody waits for the answer, so that it need not be begun.
     fn is_withdrawn(&self) -> bool {
@@ -96,6 +99,8 @@ struct State {
     ingest: (usize, usize),
     ending: Option<Ending>,
     nudged: bool,
+    /// Telling the writer costs a system call, so it is told only while it waits.
+    is_awaited: bool,
 }
 
 /// Settles from when they are handed over until they are on disk.
@@ -133,7 +138,7 @@ impl Inbox {
         }
         state.ingest = (count, bytes);
         state.ingests.push_back(Queued { job, class: Class::Ingest, weight });
-        self.filled.notify_one();
+        self.tell(state);
         Ok(())
     }
 
@@ -145,7 +150,7 @@ impl Inbox {
         self.settles.count.fetch_add(weight.count, Ordering::Relaxed);
         self.settles.bytes.fetch_add(weight.bytes, Ordering::Relaxed);
         state.settles.push_back(Queued { job, class: Class::Settle, weight });
-        self.filled.notify_one();
+        self.tell(state);
         Ok(())
     }
 
@@ -167,7 +172,8 @@ impl Inbox {
     /// Waits until something is there or `patience` is over, and takes all settles and as many
     /// ingests as make a group, appended to `group`. How the store ends, if it does.
     pub(super) fn take(&self, group: &mut Vec<Queued>, patience: Duration) -> Option<Ending> {
-        let state = locked(&self.state);
+        let mut state = locked(&self.state);
+        state.is_awaited = true;
         let idle = |state: &mut State| {
             state.settles.is_empty()
                 && state.ingests.is_empty()
@@ -176,7 +182,7 @@ impl Inbox {
         };
         let waited = self.filled.wait_timeout_while(state, patience, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.nudged = false;
+        (state.nudged, state.is_awaited) = (false, false);
         if state.ending == Some(Ending::Abandon) {
             return state.ending;
         }
@@ -209,15 +215,24 @@ impl Inbox {
 
     /// Makes the writer look around although nothing is to be written.
     pub(super) fn nudge(&self) {
-        locked(&self.state).nudged = true;
-        self.filled.notify_one();
+        let mut state = locked(&self.state);
+        state.nudged = true;
+        self.tell(state);
     }
 
     /// Nothing is accepted from here on.
     pub(super) fn end(&self, ending: Ending) {
         let mut state = locked(&self.state);
         state.ending.get_or_insert(ending);
-        self.filled.notify_one();
+        self.tell(state);
+    }
+
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let is_awaited = std::mem::take(&mut state.is_awaited);
+        drop(state);
+        if is_awaited {
+            self.filled.notify_one();
+        }
     }
 
     /// The writer is gone: those who wait are told by the loss of their job.

@@ -1,7 +1,6 @@
 //! Statements prepared once per connection.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Params, Result, Row, Statement};
 
@@ -10,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Result, Row, Statement};
 #[derive(Debug)]
 pub(crate) struct Prepared<'c> {
     connection: &'c Connection,
-    statements: RefCell<HashMap<(*const u8, usize), Statement<'c>>>,
+    statements: RefCell<Vec<(&'static str, Statement<'c>)>>,
 }
 
 impl<'c> Prepared<'c> {
@@ -54,12 +53,13 @@ impl<'c> Prepared<'c> {
     }
 
     fn statement(&self, sql: &'static str) -> Result<RefMut<'_, Statement<'c>>> {
-        let key = (sql.as_ptr(), sql.len());
         let mut statements = self.statements.borrow_mut();
-        if !statements.contains_key(&key) {
-            statements.insert(key, self.connection.prepare(sql)?);
+        // A few dozen, so that looking along them is faster than a hash.
+        let known = statements.iter().position(|(text, _)| std::ptr::eq(*text, sql));
+        let at = known.unwrap_or(statements.len());
+        if known.is_none() {
+            statements.push((sql, self.connection.prepare(sql)?));
         }
-        RefMut::filter_map(statements, |all| all.get_mut(&key))
-            .map_err(|_| rusqlite::Error::InvalidQuery)
+        Ok(RefMut::map(statements, |all| &mut all[at].1))
     }
 }

@@ -19,7 +19,7 @@ const SETTINGS: &str = "
     pragma journal_size_limit = 67108864;
     pragma temp_store = memory;
     pragma trusted_schema = off;
-    pragma busy_timeout = 5000;
+    pragma busy_timeout = 1000;
 ";
 
 /// The connection that writes, on a store of the newest version.
@@ -49,7 +49,7 @@ pub(super) fn open_to_read(file: &Path) -> Result<Connection, StoreError> {
     let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection
         .execute_batch(
-            "pragma cache_size = -8192; pragma temp_store = memory; pragma busy_timeout = 5000;",
+            "pragma cache_size = -8192; pragma temp_store = memory; pragma busy_timeout = 1000;",
         )
         .map_err(StoreError::sqlite("set up its reader"))?;
     Ok(connection)

@@ -15,6 +15,10 @@ use super::row::Whole;
 use super::{Prepared, StoreError};
 use crate::clock::Clock;
 
+/// A group of this many jobs is followed by another. Then they are begun in paces: larger groups
+/// cost less for each, since each page is written once per group.
+const BUSY_COUNT: usize = 32;
+const PACE: Duration = Duration::from_millis(2);
 /// How long what failed is left alone.
 const RETRY: Duration = Duration::from_secs(1);
 const UPKEEP_EVERY: Duration = Duration::from_secs(1);
@@ -31,7 +35,9 @@ pub(super) struct Writer {
     /// Settles whose transaction failed, and when they are tried again.
     ailing: Vec<Queued>,
     retry_at: Option<Instant>,
+    is_ailing: bool,
     upkeep_at: Instant,
+    next_group_at: Option<Instant>,
 }
 
 impl Writer {
@@ -52,7 +58,9 @@ impl Writer {
             free_bytes_min,
             ailing: vec![],
             retry_at: None,
+            is_ailing: false,
             upkeep_at,
+            next_group_at: None,
         }
     }
 
@@ -61,6 +69,9 @@ impl Writer {
         let db = Prepared::new(connection);
         let mut group = Vec::new();
         loop {
+            if let Some(at) = self.next_group_at.take() {
+                std::thread::sleep(at.saturating_duration_since(Instant::now()));
+            }
             let next = self.retry_at.map_or(self.upkeep_at, |at| at.min(self.upkeep_at));
             let ending =
                 self.inbox.take(&mut group, next.saturating_duration_since(Instant::now()));
@@ -74,7 +85,9 @@ impl Writer {
                 group.extend(later);
             }
             if !group.is_empty() {
+                let pace = (group.len() >= BUSY_COUNT).then(|| Instant::now() + PACE);
                 self.write(&db, &mut group);
+                self.next_group_at = pace;
             }
             if ending.is_some() {
                 self.give_up_ailing();
@@ -88,46 +101,59 @@ impl Writer {
 
     /// Leaves `group` empty: each is on disk, refused, or among the ailing.
     fn write(&mut self, db: &Prepared<'_>, group: &mut Vec<Queued>) {
-        let mut wakes = Wakes::default();
         match commit(db, group) {
-            Ok(()) => group.drain(..).for_each(|one| self.finish(one, Ok(()), &mut wakes)),
+            Ok(()) => self.finish_all(group),
             // One of them may be at fault: the others must not suffer for it.
             Err(error) if group.len() > 1 && !error.is_of_the_disk() => {
                 for one in group.drain(..) {
-                    let mut alone = [one];
-                    let result = commit(db, &mut alone);
-                    let [one] = alone;
-                    self.finish(one, result, &mut wakes);
+                    let mut alone = vec![one];
+                    match commit(db, &mut alone) {
+                        Ok(()) => self.finish_all(&mut alone),
+                        Err(error) => {
+                            alone.drain(..).for_each(|one| self.refuse(one, error.clone()))
+                        }
+                    }
                 }
             }
-            Err(error) => {
-                group.drain(..).for_each(|one| self.finish(one, Err(error.clone()), &mut wakes))
-            }
+            Err(error) => group.drain(..).for_each(|one| self.refuse(one, error.clone())),
         }
-        wakes.wake();
     }
 
-    fn finish(&mut self, one: Queued, result: Result<(), StoreError>, wakes: &mut Wakes) {
-        match result {
-            Err(error) if one.class == Class::Settle => {
-                if self.ailing.is_empty() {
-                    error!(error = %error, cause = ?std::error::Error::source(&error).map(ToString::to_string),
-                        "Outcomes of deliveries cannot be recorded; trying again every second.");
-                }
-                self.ailing.push(one);
-                self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
-            }
-            result => {
-                self.inbox.release(&one);
-                one.job.done(result, wakes);
-            }
+    fn finish_all(&mut self, group: &mut Vec<Queued>) {
+        let mut wakes = Wakes::default();
+        if self.is_ailing
+            && self.ailing.is_empty()
+            && group.iter().any(|one| one.class == Class::Settle)
+        {
+            self.is_ailing = false;
+            info!("Outcomes of deliveries are recorded again.");
         }
+        for one in group.iter_mut() {
+            one.job.apply(&mut wakes);
+            self.inbox.release(one);
+        }
+        wakes.wake();
+        // Who waits for several answers waits for the first of them first. Answered backwards, it
+        // wakes once and finds all the others.
+        group.drain(..).rev().for_each(|one| one.job.answer(Ok(())));
+    }
+
+    fn refuse(&mut self, one: Queued, error: StoreError) {
+        if one.class == Class::Ingest {
+            one.job.answer(Err(error));
+            return;
+        }
+        if !std::mem::replace(&mut self.is_ailing, true) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            error!(error = %error, cause, "Outcomes of deliveries are not recorded; trying every second.");
+        }
+        self.ailing.push(one);
+        self.retry_at.get_or_insert_with(|| Instant::now() + RETRY);
     }
 
     /// At the end nobody can wait for a disk that does not take writes. What is lost are outcomes:
     /// those deliveries are due again after the next start.
     fn give_up_ailing(&mut self) {
-        let mut wakes = Wakes::default();
         if !self.ailing.is_empty() {
             error!(
                 settlements.count = self.ailing.len(),
@@ -136,9 +162,8 @@ impl Writer {
         }
         for one in std::mem::take(&mut self.ailing) {
             self.inbox.release(&one);
-            one.job.done(Err(StoreError::Closed), &mut wakes);
+            one.job.answer(Err(StoreError::Closed));
         }
-        wakes.wake();
     }
 
     fn upkeep(&mut self, db: &Prepared<'_>) {
