@@ -250,8 +250,38 @@ pub struct Flow {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// An alert like any other, for the tests of all steps.
+    pub(crate) fn alert() -> Alert {
+        Alert {
+            id: unset::id(),
+            tenant: TenantId::DEFAULT,
+            fingerprint: unset::fingerprint(),
+            episode: unset::id(),
+            producer: "ntopng".to_owned(),
+            time_ms: 1_795_488_660_000,
+            received_ms: 1_795_488_660_500,
+            ended_ms: None,
+            severity: Severity::Error,
+            score: 100,
+            action: Action::Store,
+            category: "security".to_owned(),
+            alert_type: "low_goodput".to_owned(),
+            title: "Low Goodput".to_owned(),
+            text: "192.0.2.29:60952 -> 198.51.100.35:80".to_owned(),
+            entity_kind: "flow".to_owned(),
+            entity_value: "flow".to_owned(),
+            interface_name: None,
+            flow: None,
+            host: None,
+            link: None,
+            labels: Vec::new(),
+            annotations: Vec::new(),
+            raw: "{}".to_owned(),
+        }
+    }
 
     #[test]
     fn severity_follows_the_bands_of_the_score() {

@@ -11,84 +11,39 @@ mod body;
 mod guard;
 mod key;
 mod problem;
-pub mod seams;
 mod server;
 mod views;
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
-use crate::alert::Alert;
+use tokio_util::sync::CancellationToken;
+
 use crate::clock::Clock;
 use crate::config::{ApiConfig, IngestConfig};
-use crate::delivery::{AttemptRecord, DeliveryRecord};
-use crate::ids::{AlertIds, DeliveryId, RecipientId, TenantId};
-use crate::queue::{Batch, Committed};
+use crate::ids::AlertIds;
+use crate::queue::Queue;
+use crate::records::Records;
+use crate::route::Router;
+use crate::runtime::Catalog;
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::Tokens;
-use seams::{Arrival, BadBody, CommitError, DeliveryQuery, Envelope, Rejection, StoreError};
 
 pub use server::{BindError, Server};
 
-/// What the API asks of the rest of the engine: functions, so that each part can be built and
-/// tested alone.
+/// The parts of the engine that the API speaks to.
+#[derive(Clone, Debug)]
 pub struct Engine {
-    /// `ingest::native::read`
-    pub read_native: ReadNative,
-    /// `ingest::ntopng::read`
-    pub read_ntopng: ReadNtopng,
-    /// `ingest::native::SCHEMA`
-    pub schema: &'static str,
-    /// `Router::route`
-    pub route: Route,
-    /// `Queue::commit`. Dropping its future must not undo the commit.
-    pub commit: Ask<Batch, Result<Committed, CommitError>>,
-    /// `Records::deliveries`, newest first.
-    pub deliveries: Ask<(TenantId, DeliveryQuery), Result<Vec<DeliveryRecord>, StoreError>>,
-    /// `Records::delivery`, attempts in order.
-    pub delivery: Ask<(TenantId, DeliveryId), Result<Option<DeliveryDetail>, StoreError>>,
-    /// `Catalog::kinds`, as JSON.
-    pub kinds: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
-    /// One check per part that must work before the engine is of use: whether the store can be
-    /// written, components are loaded, dispatch runs.
-    pub checks: Ask<(), Vec<Check>>,
-    /// Brings the queue's gauges up to date, before metrics are read.
-    pub gauges: Ask<Arc<Metrics>, ()>,
-}
-
-/// Reads a body in our own schema; the flag: one alert per line.
-pub type ReadNative =
-    fn(&[u8], bool, &Arrival<'_>) -> Result<Vec<Result<Alert, Rejection>>, BadBody>;
-/// Reads an envelope of ntopng.
-pub type ReadNtopng = fn(&[u8], &Arrival<'_>) -> Result<Envelope, BadBody>;
-/// Says who gets an alert.
-pub type Route = Box<dyn Fn(&Alert) -> Vec<RecipientId> + Send + Sync>;
-/// An asynchronous function of one argument.
-pub type Ask<In, Out> = Box<dyn Fn(In) -> Pending<Out> + Send + Sync>;
-/// An answer that is being made.
-pub type Pending<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-/// A delivery, and every try of it.
-pub type DeliveryDetail = (DeliveryRecord, Vec<AttemptRecord>);
-
-/// One line of `/readyz`.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Check {
-    /// `store`, `components`, `dispatch`.
-    pub name: &'static str,
-    /// What is wrong and what to do, or nothing.
-    pub problem: Option<String>,
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Engine")
-    }
+    pub queue: Queue,
+    pub records: Records,
+    pub router: Router,
+    pub catalog: Arc<Catalog>,
+    /// Cancelled once nothing is sent any more.
+    pub sending: CancellationToken,
 }
 
 /// What every handler sees.

@@ -1,53 +1,165 @@
-//! PLACEHOLDER until the parts stand: what the commands call. At the merge this file goes, and the
-//! real `app` and `runtime` take its place, with these signatures.
+//! Builds every part from the configuration, owns the tasks and the token that stops them.
+//!
+//! Promise: nothing is bound or opened before the whole configuration holds; a stop lets what is
+//! in flight end, within the configured time, and what does not is sent again after the next start.
 
-use std::net::SocketAddr;
+mod build;
+mod preview;
 
-use crate::cli::{Exit, Failure};
-use crate::config::Config;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Runs the engine until it is told to stop. `ready` is called once alerts can be taken in.
-pub async fn serve(_config: Config, _ready: impl FnOnce(SocketAddr) + Send) -> Result<(), Failure> {
-    Err(missing())
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::api::{BindError, Engine, Server};
+use crate::clock::Clock;
+use crate::config::{Config, List, Problem};
+use crate::dispatch::{self, Dispatch};
+use crate::queue::Queue;
+use crate::records::Records;
+use crate::runtime::RuntimeError;
+use crate::store::{Store, StoreError, StoreLimits};
+use crate::telemetry::Metrics;
+use crate::tenant::tokens::{TokenError, Tokens};
+
+pub use build::{Parts, components};
+pub use preview::{Preview, PreviewError, PreviewInput, preview};
+
+/// What `serve` tells once it answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Ready<'a> {
+    pub address: std::net::SocketAddr,
+    pub config: &'a Config,
 }
 
-/// What would be sent for the alerts in `input` (of a sample alert, if there is none), to
-/// `recipient` or to everyone. Nothing is sent, and no store is opened.
-pub async fn preview(
-    _config: Config,
-    _input: Option<Vec<u8>>,
-    _recipient: Option<String>,
-) -> Result<Vec<Preview>, Failure> {
-    Err(missing())
+/// Runs the engine until a signal or a failure of its store. `ready` is called once it answers.
+pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), AppError> {
+    let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
+    let clock = Arc::new(Clock::default());
+    let parts = build::parts(&config).await?;
+    let store = Store::open(&config.data_dir, Arc::clone(&clock), StoreLimits::default())?;
+    let tokens = Tokens::open(&config.data_dir)?;
+    let queue = Queue::open(&store, build::queue_limits(&config)).await?;
+    let records = Records::new(&store);
+    let (destinations, router) = build::destinations(&config, &parts, &records).await?;
+    let metrics =
+        Arc::new(Metrics::new(parts.catalog.kinds().iter().map(|kind| kind.name.as_str())));
+    let dispatch = Arc::new(Dispatch {
+        queue: queue.clone(),
+        runtime: Arc::clone(&parts.runtime),
+        gate: build::gate(&config.limits),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        policy: build::retry_policy(&config.retry),
+        batch_max: config.dispatch.batch_max.get(),
+        slots: build::slots(&config.limits),
+        destinations,
+    });
+
+    let server = Server::bind(&config.api).await?;
+    let sending = CancellationToken::new();
+    let engine = Engine {
+        queue,
+        records,
+        router,
+        catalog: Arc::clone(&parts.catalog),
+        sending: sending.clone(),
+    };
+    let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
+    info!(
+        address = %server.address(),
+        components = parts.catalog.kinds().len(),
+        compiled = parts.catalog.compiled(),
+        allocation = parts.runtime.allocation.name(),
+        "The engine has started."
+    );
+    ready(Ready { address: server.address(), config: &config });
+
+    let taking = CancellationToken::new();
+    let drain = Duration::from_millis(config.dispatch.drain_ms);
+    let mut serving = JoinSet::new();
+    serving.spawn(server.serve(routes, taking.clone(), drain));
+    let mut dispatching = JoinSet::new();
+    dispatching.spawn(dispatch::run(dispatch, sending.clone()));
+    let ended = tokio::select! {
+        () = stop_signals.any() => None,
+        ended = dispatching.join_next() => ended,
+    };
+
+    // First nothing new comes in, then what is in flight ends.
+    taking.cancel();
+    sending.cancel();
+    let deadline = tokio::time::Instant::now() + drain;
+    let sent = match ended {
+        Some(ended) => Some(ended),
+        None => match tokio::time::timeout_at(deadline, dispatching.join_next()).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                warn!(
+                    "Not everything in flight ended in time; it is sent again after the next start."
+                );
+                dispatching.shutdown().await;
+                None
+            }
+        },
+    };
+    let _ = tokio::time::timeout_at(deadline, serving.join_next()).await;
+    serving.shutdown().await;
+    tokio::task::spawn_blocking(move || store.close()).await.ok();
+    info!("The engine has stopped.");
+    match sent {
+        Some(Ok(ended)) => Ok(ended?),
+        // A panic was logged where it happened; nothing is lost by it.
+        Some(Err(_)) | None => Ok(()),
+    }
 }
 
-/// The kinds that are installed.
-pub async fn kinds(_config: Config) -> Result<Vec<KindInfo>, Failure> {
-    Err(missing())
+/// SIGTERM and SIGINT.
+struct StopSignals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
 }
 
-/// One message as it would be sent.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct Preview {
-    pub recipient: String,
-    pub kind: String,
-    pub summary: String,
-    pub content_type: String,
-    pub body: String,
+impl StopSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
-/// One kind of endpoint.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct KindInfo {
-    pub name: String,
-    pub version: String,
-    pub title: String,
-    /// SHA-256 of the component, in hexadecimal.
-    pub digest: String,
-    /// In plain words: what it may do, given an endpoint.
-    pub capabilities: Vec<String>,
-}
+/// Why the engine cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppError {
+    #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
+    Config { path: PathBuf, problems: Vec<Problem> },
 
-fn missing() -> Failure {
-    Failure::says(Exit::Failed, "this build has no engine; build one that has")
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+
+    #[error(transparent)]
+    Store(#[from] StoreError),
+
+    #[error(transparent)]
+    Token(#[from] TokenError),
+
+    #[error(transparent)]
+    Bind(#[from] BindError),
+
+    #[error("the process cannot listen for signals")]
+    Signals(#[source] io::Error),
 }

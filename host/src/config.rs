@@ -131,7 +131,8 @@ impl fmt::Display for Problem {
     }
 }
 
-struct List<'a>(&'a [Problem]);
+/// Problems as the end of a sentence, one a line.
+pub(crate) struct List<'a>(pub(crate) &'a [Problem]);
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -62,7 +62,7 @@ impl AlertIds {
         let mut generator = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = std::time::UNIX_EPOCH + std::time::Duration::from_millis(now_ms);
         // `Err` means 2^80 ids within one millisecond.
-        AlertId(generator.generate_from_datetime(at).unwrap_or_else(|_| Ulid::new()))
+        AlertId(generator.generate_from_datetime(at).unwrap_or_else(|_| Ulid::generate()))
     }
 }
 

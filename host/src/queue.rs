@@ -7,13 +7,193 @@
 //!
 //! Not here: deciding when to retry (`dispatch::backoff`) and what to send (`format`).
 
-use std::path::Path;
-use std::sync::Arc;
+mod ingest;
+mod lane;
+mod lanes;
+mod lease;
+mod load;
+mod refill;
+mod settle;
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use self::ingest::Ingest;
+use self::lane::Readiness;
+use self::lanes::{Cell, Lanes};
+pub use self::lease::Lease;
 use crate::alert::Alert;
-use crate::clock::Clock;
 use crate::delivery::{Attempt, Delivery, Fate, Message};
 use crate::ids::{RecipientId, TenantId};
+use crate::store::{Refusal, Store, StoreError, locked};
+
+/// A handle to the queue of a store. There is one queue per store; handles are clones of it.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    store: Store,
+    lanes: Arc<Lanes>,
+}
+
+/// Bounds of what is owed, and of what of it is in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueLimits {
+    /// Deliveries that may be pending before nothing more is taken in. Default 1,000,000.
+    pub pending_count: u64,
+    /// Pending deliveries of one recipient in memory; the others wait on disk. Default 4096.
+    pub lane_count: usize,
+    /// Bytes of alerts in memory, over all recipients. Default 16 MiB.
+    pub body_bytes: usize,
+    /// How long `commit` waits for the disk before it answers `Overloaded`. Default 800 ms: ntopng
+    /// waits one second for its answer.
+    pub commit_wait: Duration,
+}
+
+impl Default for QueueLimits {
+    fn default() -> Self {
+        Self {
+            pending_count: 1_000_000,
+            lane_count: 4096,
+            body_bytes: 16 << 20,
+            commit_wait: Duration::from_millis(800),
+        }
+    }
+}
+
+/// Why a batch was not taken in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    #[error("more alerts come in than can be kept; send the same batch again in {} s", retry_after.as_secs())]
+    Overloaded { retry_after: Duration },
+
+    #[error("the batch was not stored")]
+    Store(#[source] StoreError),
+}
+
+/// What is owed right now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Deliveries without a final outcome, those on disk included.
+    pub pending: u64,
+    /// Of them, held by a lease or by a settlement that is being written.
+    pub leased: u64,
+    /// Of them, in memory and not due yet.
+    pub waiting: u64,
+    /// How long ago the oldest pending one was received.
+    pub oldest_age_ms: Option<u64>,
+}
+
+impl Queue {
+    /// The queue of `store`. What was leased when the store was last closed is due again.
+    pub async fn open(store: &Store, limits: QueueLimits) -> Result<Self, StoreError> {
+        let lanes = Arc::new(Lanes::new(limits, store.clock().clone()));
+        let pending = store.read(load::count_pending).await?;
+        lanes.pending.add(pending);
+        Ok(Self { store: store.clone(), lanes })
+    }
+
+    /// Takes in a batch. After `Ok` it is on disk; after `Overloaded` for want of time it may be
+    /// too, and then the same batch with its key is answered `Repeated`.
+    pub async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
+        let owed: u64 = batch.alerts.iter().map(|one| one.recipients.len() as u64).sum();
+        if self.lanes.pending.count().saturating_add(owed) > self.lanes.limits.pending_count {
+            return Err(overloaded(5));
+        }
+        let (reply, answer) = oneshot::channel();
+        let (job, weight) = Ingest::new(batch, self.lanes.clone(), reply);
+        self.store.ingest(Box::new(job), weight).map_err(|refusal| match refusal {
+            Refusal::Crowded => overloaded(1),
+            Refusal::DiskFull => overloaded(30),
+            Refusal::Closed => CommitError::Store(StoreError::Closed),
+        })?;
+        // Past the wait the job is withdrawn, unless the writer has begun it.
+        let Ok(answered) = tokio::time::timeout(self.lanes.limits.commit_wait, answer).await else {
+            return Err(overloaded(1));
+        };
+        match answered.unwrap_or(Err(StoreError::Closed)) {
+            Ok(committed) => Ok(committed),
+            Err(error) if error.is_of_the_disk() => {
+                tracing::error!(error = %error, "A batch was not stored; its sender is told to retry.");
+                Err(overloaded(30))
+            }
+            Err(error) => Err(CommitError::Store(error)),
+        }
+    }
+
+    /// Returns when `lease` would give something. Safe to drop.
+    pub async fn due(&self, recipient: RecipientId) {
+        let cell = self.lanes.cell(recipient);
+        loop {
+            self.store.has_room().await;
+            let changed = cell.changed.notified();
+            tokio::pin!(changed);
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            match self.readiness(&cell) {
+                Readiness::Now => return,
+                Readiness::At(at_ms) => tokio::select! {
+                    () = changed => {}
+                    () = self.store.clock().sleep_until(at_ms) => {}
+                },
+                Readiness::Unknown => changed.await,
+            }
+        }
+    }
+
+    /// What is due of one recipient: at most `max` deliveries, at most one per fingerprint, or one
+    /// message that is to be sent again. `None` where nothing is due. Safe to drop.
+    pub async fn lease(&self, recipient: RecipientId, max: usize) -> Result<Option<Lease>, StoreError> {
+        let cell = self.lanes.cell(recipient);
+        if self.store.is_backed_up() {
+            return Ok(None);
+        }
+        let taken = {
+            let mut lane = locked(&cell.lane);
+            if let Some(fault) = lane.fault.take() {
+                return Err(fault);
+            }
+            lane.take(self.store.clock().now_ms(), max)
+        };
+        refill::ask(&self.store, &self.lanes, &cell);
+        match taken {
+            Some(taken) => Lease::load(&self.store, &self.lanes, cell, taken).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Nothing of this recipient is due before `until_ms`, milliseconds since the Unix epoch. The
+    /// latest of several holds counts.
+    pub fn hold(&self, recipient: RecipientId, until_ms: u64) {
+        locked(&self.lanes.cell(recipient).lane).hold(until_ms);
+    }
+
+    pub async fn stats(&self) -> Result<QueueStats, StoreError> {
+        let oldest_ms = self.store.read(load::oldest_pending).await?;
+        let now_ms = self.store.clock().now_ms();
+        let (leased, waiting) = self.lanes.totals();
+        Ok(QueueStats {
+            pending: self.lanes.pending.count(),
+            leased,
+            waiting,
+            oldest_age_ms: oldest_ms.map(|at_ms| now_ms.saturating_sub(at_ms)),
+        })
+    }
+
+    fn readiness(&self, cell: &Arc<Cell>) -> Readiness {
+        let readiness = locked(&cell.lane).readiness(self.store.clock().now_ms());
+        refill::ask(&self.store, &self.lanes, cell);
+        readiness
+    }
+}
+
+fn overloaded(seconds: u64) -> CommitError {
+    CommitError::Overloaded { retry_after: Duration::from_secs(seconds) }
+}
 
 /// Alerts to be taken in by one commit, all or none.
 #[derive(Debug)]
@@ -70,6 +250,7 @@ pub struct Settlement {
     /// One per member of the message, in order.
     pub fates: Vec<Fate>,
     /// All members go again as this message, bytes and id unchanged, at the due time of the first.
-    /// Else each member that is to be retried starts anew, without a message.
+    /// Else each member that is to be retried starts anew, without a message; so it is, too, where
+    /// the fate of any member is not `Retry`.
     pub keep_message: bool,
 }

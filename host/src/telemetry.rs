@@ -17,6 +17,7 @@ use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 use crate::delivery::OutcomeKind;
+use crate::queue::QueueStats;
 
 /// Media type of [`Metrics::text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -35,13 +36,13 @@ pub struct Metrics {
     call_cpu: Family<Call, Counter<f64, AtomicU64>>,
     answers: Family<Route, Histogram, fn() -> Histogram>,
     /// Deliveries that wait or are in flight.
-    pub queue_pending: Gauge,
+    queue_pending: Gauge,
     /// Deliveries that are handed out right now.
-    pub queue_leased: Gauge,
-    /// Deliveries that wait for their next try.
-    pub queue_waiting: Gauge,
-    /// Age of the oldest delivery whose outcome is open, in milliseconds.
-    pub queue_oldest_ms: Gauge,
+    queue_leased: Gauge,
+    /// Deliveries in memory that wait for their time.
+    queue_waiting: Gauge,
+    /// Age of the longest-waiting delivery that is due, in milliseconds.
+    queue_oldest_ms: Gauge,
 }
 
 impl Metrics {
@@ -73,16 +74,19 @@ impl Metrics {
         to.register("deliveries", help, metrics.deliveries.clone());
         to.register("attempts", "Tries to send a message, by outcome", metrics.attempts.clone());
         to.register("guest_calls", "Calls of components", metrics.calls.clone());
-        let help = "CPU that calls of components used, in seconds";
+        let help = "Time that calls of components spent on a core, in seconds";
         to.register("guest_cpu_seconds", help, metrics.call_cpu.clone());
         let help = "Time from request to answer, in seconds";
         to.register("http_answer_seconds", help, metrics.answers.clone());
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
-        let help = "Deliveries that wait for their next try";
-        to.register("queue_waiting", help, metrics.queue_waiting.clone());
-        let help = "Age of the oldest delivery whose outcome is open, in milliseconds";
+        to.register(
+            "queue_waiting",
+            "Deliveries that wait for a retry",
+            metrics.queue_waiting.clone(),
+        );
+        let help = "Age of the longest-waiting due delivery, in milliseconds";
         to.register("queue_oldest_ms", help, metrics.queue_oldest_ms.clone());
         metrics
     }
@@ -109,16 +113,24 @@ impl Metrics {
         self.deliveries.get_or_create(&labels).inc_by(deliveries as u64);
     }
 
-    /// A component was called; `call` is the function's name.
-    pub fn called(&self, kind: &str, call: &'static str, cpu: Duration) {
+    /// A component was called `count` times; `call` is the function's name.
+    pub fn called(&self, kind: &str, call: &'static str, count: u64, cpu: Duration) {
         let labels = Call { kind: self.kind(kind), call };
-        self.calls.get_or_create(&labels).inc();
+        self.calls.get_or_create(&labels).inc_by(count);
         self.call_cpu.get_or_create(&labels).inc_by(cpu.as_secs_f64());
     }
 
     /// A request was answered; `route` is the pattern, not the path.
     pub fn answered(&self, route: &'static str, took: Duration) {
         self.answers.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    }
+
+    /// What the queue holds right now.
+    pub fn queue(&self, stats: &QueueStats) {
+        self.queue_pending.set(stats.pending.cast_signed());
+        self.queue_leased.set(stats.leased.cast_signed());
+        self.queue_waiting.set(stats.waiting.cast_signed());
+        self.queue_oldest_ms.set(stats.oldest_age_ms.unwrap_or_default().cast_signed());
     }
 
     /// Everything, as Prometheus reads it.
@@ -176,8 +188,9 @@ pub enum LogFormat {
 }
 
 /// Sends logs to stderr from now on. Called once, by `main`.
-pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter { source })?;
+pub fn start_logs(format: LogFormat, filter: Option<&str>) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
+        .map_err(|source| LogError::Filter { source })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {
@@ -213,9 +226,9 @@ mod tests {
         metrics.repeated("native");
         metrics.refused("native", "bad-input");
         metrics.tried("webhook", OutcomeKind::RateLimited, 2);
-        metrics.called("webhook", "format", Duration::from_millis(500));
+        metrics.called("webhook", "format", 1, Duration::from_millis(500));
         metrics.answered("/v1/alerts", Duration::from_millis(3));
-        metrics.queue_pending.set(7);
+        metrics.queue(&QueueStats { pending: 7, ..QueueStats::default() });
         let text = metrics.text();
         for line in [
             r#"campanile_alerts_total{producer="ntopng"} 3"#,

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::body::{self, Layout};
 use super::guard::Admitted;
 use super::problem::{Place, Problem};
-use super::seams::{Arrival, CommitError, Rejection};
 use super::{Api, key};
 use crate::alert::Alert;
 use crate::ids::{AlertId, TenantId};
-use crate::queue::{Batch, BatchKey, Committed, Owed};
+use crate::ingest::{Arrival, Rejection, native as native_schema, ntopng as envelope};
+use crate::queue::{Batch, BatchKey, CommitError, Committed, Owed};
 use crate::tenant::{Caller, Role};
 
 const NATIVE: &str = "native";
@@ -60,8 +60,12 @@ async fn take_native(
     let body = body::read(body, api.body_bytes_max).await?;
     let key = key::of(&head.headers, &body, caller, NATIVE)?;
     let arrival = arrival(api, caller.tenant);
-    let read = (api.engine.read_native)(&body, layout == Layout::Ndjson, &arrival)
-        .map_err(|bad| Problem::bad_input(vec![Place::Body(bad)], "nothing was taken in: the body is not JSON as expected; correct it and send it again"))?;
+    let read = native_schema::read(&body, layout == Layout::Ndjson, &arrival).map_err(|bad| {
+        Problem::bad_input(
+            vec![Place::Body(bad)],
+            "nothing was taken in: the body is not JSON as expected; correct it and send it again",
+        )
+    })?;
 
     let mut alerts = Vec::with_capacity(read.len());
     let mut rejected = Vec::new();
@@ -100,7 +104,7 @@ async fn take_ntopng(
     body::layout(&head.headers)?;
     let body = body::read(body, api.body_bytes_max).await?;
     // Every alert gets the same tenant whoever the token's owner turns out to be: there is one.
-    let read = (api.engine.read_ntopng)(&body, &arrival(api, TenantId::DEFAULT));
+    let read = envelope::read(&body, &arrival(api, TenantId::DEFAULT));
 
     // Credentials in the header settle it; the envelope's secret is then not looked at, since
     // ntopng may go on sending one that was meant for another receiver.
@@ -149,12 +153,12 @@ async fn commit(
         return Ok(json(answer));
     }
 
-    let route = |alert: Alert| Owed { recipients: (api.engine.route)(&alert), alert };
+    let route = |alert: Alert| Owed { recipients: api.engine.router.route(&alert), alert };
     let alerts = alerts.into_iter().map(route).collect();
     let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone() };
     // When the time is up, the batch may be committed all the same, right after this answer. That
     // is well: the sender is told to send it again, and its key shows that it is a repeat.
-    let committed = tokio::time::timeout(api.answer_within, (api.engine.commit)(batch)).await;
+    let committed = tokio::time::timeout(api.answer_within, api.engine.queue.commit(batch)).await;
     match committed {
         Ok(Ok(Committed::Fresh)) => {
             api.metrics.accepted(producer, count);

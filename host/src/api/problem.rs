@@ -8,7 +8,8 @@ use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use serde::Serialize;
 
-use super::seams::{BadBody, Rejection, StoreError};
+use crate::ingest::{BadBody, Rejection};
+use crate::store::StoreError;
 
 /// Why a request is not answered as asked. Documented in `docs/api.md`.
 #[derive(Debug)]

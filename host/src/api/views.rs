@@ -11,9 +11,11 @@ use serde_json::json;
 use super::Api;
 use super::guard::Admitted;
 use super::problem::Problem;
-use super::seams::DeliveryQuery;
 use crate::delivery::{AttemptRecord, DeliveryRecord, State as DeliveryState};
 use crate::ids::{DeliveryId, TenantId};
+use crate::ingest::native;
+use crate::records::DeliveryQuery;
+use crate::runtime::Kind;
 use crate::telemetry::METRICS_TYPE;
 
 const LIMIT_DEFAULT: u32 = 50;
@@ -37,7 +39,7 @@ pub(super) async fn deliveries(
         Problem::bad_request("expected no parameters but `state`, `limit` and `before`")
     })?;
     let query = read_query(&filter)?;
-    let list = (api.engine.deliveries)((tenant(admitted)?, query)).await?;
+    let list = api.engine.records.deliveries(tenant(admitted)?, query).await?;
     let full = u32::try_from(list.len()).is_ok_and(|count| count >= query.limit);
     let next = list.last().filter(|_| full).map(|last| last.id);
     Ok(Json(json!({ "deliveries": list, "next": next })).into_response())
@@ -78,7 +80,7 @@ pub(super) async fn delivery(
         tries: Vec<AttemptRecord>,
     }
     let id = id.parse::<DeliveryId>().map_err(|error| Problem::bad_request(error.to_string()))?;
-    let found = (api.engine.delivery)((tenant(admitted)?, id)).await?;
+    let found = api.engine.records.delivery(tenant(admitted)?, id).await?;
     let (delivery, tries) = found.ok_or_else(|| {
         let detail = format!("there is no delivery `{id}`; `campanile deliveries` lists them");
         Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
@@ -88,12 +90,26 @@ pub(super) async fn delivery(
 
 /// `GET /v1/kinds`
 pub(super) async fn kinds(State(api): State<Api>) -> Response {
-    Json(json!({ "kinds": (api.engine.kinds)() })).into_response()
+    let kinds: Vec<_> = api.engine.catalog.kinds().iter().map(|kind| kind_view(kind)).collect();
+    Json(json!({ "kinds": kinds })).into_response()
+}
+
+fn kind_view(kind: &Kind) -> serde_json::Value {
+    json!({
+        "name": kind.name,
+        "title": kind.descriptor.title,
+        "summary": kind.descriptor.summary,
+        "world": kind.manifest.world.name(),
+        "origins": kind.manifest.origins,
+        "sha256": hex(&kind.digest),
+        "endpoint_schema": schema_value(&kind.descriptor.endpoint_schema),
+        "recipient_schema": schema_value(&kind.descriptor.recipient_schema),
+    })
 }
 
 /// `GET /v1/schema/alert`: JSON Schema of what `POST /v1/alerts` takes.
-pub(super) async fn schema(State(api): State<Api>) -> Response {
-    ([(CONTENT_TYPE, "application/schema+json")], api.engine.schema).into_response()
+pub(super) async fn schema() -> Response {
+    ([(CONTENT_TYPE, "application/schema+json")], native::SCHEMA).into_response()
 }
 
 /// `GET /healthz`: the process lives.
@@ -103,16 +119,26 @@ pub(super) async fn health() -> Response {
 
 /// `GET /readyz`: alerts can be taken in and delivered.
 pub(super) async fn ready(State(api): State<Api>) -> Response {
-    let checks = (api.engine.checks)(()).await;
-    let ready = checks.iter().all(|check| check.problem.is_none());
+    let store = api.engine.queue.stats().await.err().map(|error| error.to_string());
+    let components = api.engine.catalog.kinds().is_empty().then(|| {
+        "no component is installed; run `make components`, or set `components_dir`".to_owned()
+    });
+    let dispatch = api.engine.sending.is_cancelled().then(|| "nothing is sent any more".to_owned());
+    let checks = [("store", store), ("components", components), ("dispatch", dispatch)];
+    let ready = checks.iter().all(|(_, problem)| problem.is_none());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let checks: Vec<_> = checks
+        .into_iter()
+        .map(|(name, problem)| json!({ "name": name, "problem": problem }))
+        .collect();
     (status, Json(json!({ "ready": ready, "checks": checks }))).into_response()
 }
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(api): State<Api>) -> Response {
-    (api.engine.gauges)(api.metrics.clone()).await;
-    ([(CONTENT_TYPE, METRICS_TYPE)], api.metrics.text()).into_response()
+pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
+    let stats = api.engine.queue.stats().await?;
+    api.metrics.queue(&stats);
+    Ok(([(CONTENT_TYPE, METRICS_TYPE)], api.metrics.text()).into_response())
 }
 
 pub(super) async fn no_route() -> Problem {
@@ -127,4 +153,13 @@ pub(super) async fn no_method() -> Problem {
 
 fn tenant(Admitted(caller): Admitted) -> Result<TenantId, Problem> {
     caller.map(|one| one.tenant).ok_or_else(|| Problem::unauthorized(false))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A component's schema as JSON; as text where it is none.
+fn schema_value(schema: &str) -> serde_json::Value {
+    serde_json::from_str(schema).unwrap_or_else(|_| schema.into())
 }

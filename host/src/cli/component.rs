@@ -3,10 +3,12 @@
 use std::io::Write;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::output::{self, plain};
 use super::{Common, Exit, Failure};
+use crate::app;
+use crate::runtime::Kind;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ComponentCommand {
@@ -24,29 +26,67 @@ pub(super) async fn run(
     common: &Common,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let kinds = Box::pin(crate::app::kinds(common.load()?)).await?;
+    let (_runtime, catalog) = Box::pin(app::components(&common.load()?)).await?;
     match command {
-        ComponentCommand::List if common.json => output::json(out, &json!({ "kinds": kinds }))?,
+        ComponentCommand::List if common.json => {
+            let kinds: Vec<_> = catalog.kinds().iter().map(|kind| view(kind)).collect();
+            output::json(out, &json!({ "kinds": kinds }))?;
+        }
         ComponentCommand::List => {
-            let rows: Vec<_> =
-                kinds.into_iter().map(|one| [one.name, one.version, one.title]).collect();
-            output::table(out, ["NAME", "VERSION", "TITLE"], &rows)?;
+            let rows: Vec<_> = catalog
+                .kinds()
+                .iter()
+                .map(|one| {
+                    let about = &one.descriptor;
+                    [one.name.clone(), about.title.clone(), about.summary.clone()]
+                })
+                .collect();
+            output::table(out, ["NAME", "TITLE", "SUMMARY"], &rows)?;
         }
         ComponentCommand::Show { name } => {
-            let Some(kind) = kinds.iter().find(|one| one.name == name) else {
+            let kind = catalog.kind(&name).ok_or_else(|| {
                 let text =
                     format!("there is no kind `{name}`; `campanile component list` shows all");
-                return Err(Failure::says(Exit::Failed, text));
-            };
+                Failure::says(Exit::Failed, text)
+            })?;
             if common.json {
-                return Ok(output::json(out, kind)?);
-            }
-            writeln!(out, "{} {}: {}", kind.name, plain(&kind.version), plain(&kind.title))?;
-            writeln!(out, "sha256: {}", kind.digest)?;
-            for one in &kind.capabilities {
-                writeln!(out, "may {}", plain(one))?;
+                output::json(out, &view(kind))?;
+            } else {
+                show(kind, out)?;
             }
         }
     }
     Ok(())
+}
+
+fn show(kind: &Kind, out: &mut dyn Write) -> std::io::Result<()> {
+    let about = &kind.descriptor;
+    writeln!(out, "{}: {}", kind.name, plain(&about.title))?;
+    writeln!(out, "{}", plain(&about.summary))?;
+    writeln!(out, "sha256: {}", digest(kind))?;
+    writeln!(out, "size:   {} bytes", kind.wasm_bytes)?;
+    writeln!(out, "world:  {}", kind.manifest.world.name())?;
+    match kind.manifest.origins.as_slice() {
+        [] => writeln!(out, "may reach no fixed origin")?,
+        origins => writeln!(out, "may reach {}", plain(&origins.join(", ")))?,
+    }
+    writeln!(out, "imports:")?;
+    kind.imports.iter().try_for_each(|import| writeln!(out, "  {}", plain(import)))
+}
+
+fn view(kind: &Kind) -> Value {
+    json!({
+        "name": kind.name,
+        "title": kind.descriptor.title,
+        "summary": kind.descriptor.summary,
+        "world": kind.manifest.world.name(),
+        "origins": kind.manifest.origins,
+        "sha256": digest(kind),
+        "wasm_bytes": kind.wasm_bytes,
+        "imports": kind.imports,
+    })
+}
+
+fn digest(kind: &Kind) -> String {
+    kind.digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

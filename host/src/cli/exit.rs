@@ -3,6 +3,9 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::app::AppError;
+use crate::store::StoreError;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -61,6 +64,19 @@ impl fmt::Debug for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.error.source()
+    }
+}
+
+impl From<AppError> for Failure {
+    fn from(error: AppError) -> Self {
+        let exit = match &error {
+            AppError::Config { .. } | AppError::Token(_) => Exit::Config,
+            AppError::Store(
+                StoreError::Locked { .. } | StoreError::Newer { .. } | StoreError::Foreign { .. },
+            ) => Exit::Store,
+            _ => Exit::Failed,
+        };
+        Self::new(exit, error)
     }
 }
 

@@ -4,8 +4,6 @@
 //! so that sending a file twice sends its alerts twice; with `--key` a run that broke can be
 //! repeated, and what was accepted before is not taken twice.
 
-mod batches;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,11 +15,11 @@ use hyper::StatusCode;
 use hyper::header;
 use serde_json::{Value, json};
 
+use super::batches::{self, Batch, Format};
 use super::client::{Answer, Client, Target, place};
 use super::output::{self, plain};
 use super::{Common, Exit, Failure, read_input};
 use crate::tenant::Role;
-use batches::{Batch, Format};
 
 /// How often a batch is sent while the engine is busy.
 const TRIES: u32 = 10;

@@ -6,20 +6,19 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use super::{Common, Failure, output};
+use crate::app::{self, Ready};
 use crate::config::Config;
 use crate::tenant::{Role, tokens};
 
 pub(super) async fn run(common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     let config = common.load()?;
-    let told = config.clone();
-    let as_json = common.json;
-    let ready = |address| {
+    let ready = |ready: Ready<'_>| {
         // Nobody may listen on stdout; the engine runs all the same.
-        if let Err(error) = announce(&told, address, as_json, out) {
+        if let Err(error) = announce(ready.config, ready.address, common.json, out) {
             tracing::warn!(error = %error, "The address could not be printed.");
         }
     };
-    Box::pin(crate::app::serve(config, ready)).await
+    Ok(Box::pin(app::serve(config, ready)).await?)
 }
 
 /// Says where it listens, and where the tokens are; never the tokens.

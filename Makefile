@@ -1,0 +1,61 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+KINDS := $(notdir $(patsubst %/,%,$(dir $(wildcard components/*/component.toml))))
+WASM := target/wasm32-wasip2/component
+CAMPANILE := target/release/campanile --config packaging/dev.toml
+
+.PHONY: help run demo test bench build components lint audit setup clean
+
+help: ## List the tasks.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Set up what is missing, build, and start the engine on 127.0.0.1:7700.
+	$(CAMPANILE) serve
+
+demo: build ## Send six sample alerts to the engine that `make run` started, and show them arriving.
+	@target/release/campanile-capture --listen 127.0.0.1:7979 --count 6 --timeout-s 30 & \
+	capture=$$!; \
+	$(CAMPANILE) send tests/data/ntopng-alerts.ndjson || { kill $$capture; exit 1; }; \
+	wait $$capture
+
+test: setup-test lint build hostile ## Set up what is missing, and run everything that CI runs.
+	cargo test --release --workspace $(addprefix --exclude ,$(KINDS)) --exclude campanile-hostile
+
+bench: build ## Measure; docs/benchmarks.md tells what the figures mean.
+	cargo bench
+
+build: setup components ## Build the engine, the components, and the tools of the demo.
+	cargo build --release
+
+components: setup ## Build every folder under components/ to Wasm, into target/components.
+	cargo build --profile component --target wasm32-wasip2 $(addprefix --package=,$(KINDS))
+	@for kind in $(KINDS); do \
+		install -D -m 644 $(WASM)/$${kind//-/_}.wasm target/components/$$kind/component.wasm; \
+		install -m 644 components/$$kind/component.toml target/components/$$kind/component.toml; \
+	done
+
+hostile: setup
+	cargo build --profile component --target wasm32-wasip2 --package=campanile-hostile
+	@install -D -m 644 $(WASM)/campanile_hostile.wasm target/test-components/hostile/component.wasm
+	@install -m 644 tests/hostile/component.toml target/test-components/hostile/component.toml
+
+lint: setup-test ## Format, lints, licenses.
+	cargo fmt --all --check
+	cargo clippy --release --all-targets -- -D warnings
+	cargo clippy --profile component --target wasm32-wasip2 $(addprefix --package=,$(KINDS)) --package=campanile-hostile -- -D warnings
+	.tools/bin/cargo-deny --log-level error check bans licenses sources
+
+audit: ## Look for known vulnerabilities in the dependencies (not part of `make test`).
+	@command -v cargo-audit >/dev/null || cargo install --locked --root .tools cargo-audit
+	PATH="$$PWD/.tools/bin:$$PATH" cargo audit $(if $(wildcard ../shared/data/advisory-db),--db ../shared/data/advisory-db --no-fetch)
+
+setup:
+	@.ci/setup build
+
+setup-test:
+	@.ci/setup test
+
+clean: ## Remove what was built. The data folder stays.
+	cargo clean

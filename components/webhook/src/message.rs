@@ -1,0 +1,263 @@
+//! Packs alerts into messages, and messages into requests.
+//!
+//! Promise: the bytes that tell of an alert depend on the alert and the settings alone, not on
+//! the clock and not on where the alert stands; the order of the alerts is kept.
+
+use std::borrow::Cow;
+
+use campanile_guest::{
+    Attempt, Coding, Context, Filling, Formatted, Message, Method, Request, Subject, cut,
+};
+
+use crate::settings::{Payload, Settings};
+use crate::{native, ntopng};
+
+/// A body is closed before it would grow beyond this, in bytes; an alert that is larger goes
+/// alone. Common servers take 1 MiB, some only a quarter of it.
+const BODY_BYTES_MAX: usize = 256 * 1024;
+
+const SUMMARY_CHARS_MAX: usize = 200;
+
+/// Puts the alerts, in their order, into messages of up to `alerts_max`.
+pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings) -> Formatted {
+    let mut messages = vec![];
+    let mut open = Open::default();
+    for (at, subject) in (0_u32..).zip(subjects) {
+        let element = match settings.payload {
+            Payload::Ntopng => ntopng::element(&subject.alert),
+            Payload::Native => Cow::Owned(native::element(&subject.alert)),
+        };
+        let is_full = open.members.len() == settings.alerts_max
+            || open.elements.len() + element.len() > BODY_BYTES_MAX;
+        if is_full && !open.members.is_empty() {
+            let omitted = if messages.is_empty() { context.omitted } else { 0 };
+            messages.push(std::mem::take(&mut open).close(context, settings, omitted));
+        }
+        open.take(at, subject, &element);
+    }
+    if !open.members.is_empty() {
+        let omitted = if messages.is_empty() { context.omitted } else { 0 };
+        messages.push(open.close(context, settings, omitted));
+    }
+    messages.into_iter().collect()
+}
+
+/// The POST that hands a message over.
+pub(crate) fn request(message: Message, settings: &Settings, attempt: &Attempt) -> Request {
+    let agent = message.notes.into_iter().find(|(name, _)| name == USER_AGENT);
+    let seconds = attempt.now.unix_ms / 1000;
+    let mut headers = vec![
+        ("webhook-id".to_owned(), attempt.message_id.clone()),
+        ("webhook-timestamp".to_owned(), seconds.to_string()),
+    ];
+    headers.extend(settings.headers.iter().cloned());
+    for (name, value) in agent.into_iter().chain([("content-type".into(), message.content_type)]) {
+        if !headers.iter().any(|(one, _)| *one == name) {
+            headers.push((name, value));
+        }
+    }
+    Request { headers, body: message.body, ..bare(Method::Post, settings) }
+}
+
+/// Asks what the URL takes, which posts nothing.
+pub(crate) fn probe(settings: &Settings) -> Request {
+    Request { headers: settings.headers.clone(), ..bare(Method::Options, settings) }
+}
+
+/// The note, and the header, that says who is asking; `deliver` is not told by itself.
+const USER_AGENT: &str = "user-agent";
+
+fn bare(method: Method, settings: &Settings) -> Request {
+    Request {
+        method,
+        url: settings.url.clone(),
+        headers: vec![],
+        body: vec![],
+        filling: Filling::None,
+        coding: Coding::Identity,
+        timeout_ms: Some(settings.timeout_ms),
+    }
+}
+
+/// A message that may still take alerts.
+#[derive(Default)]
+struct Open<'a> {
+    members: Vec<u32>,
+    first: Option<&'a Subject>,
+    /// The alerts as JSON, with commas between them.
+    elements: String,
+    /// The last moment that its alerts speak of, in milliseconds since the Unix epoch.
+    newest_ms: u64,
+}
+
+impl<'a> Open<'a> {
+    fn take(&mut self, at: u32, subject: &'a Subject, element: &str) {
+        let alert = &subject.alert;
+        let ended_ms = alert.ended.as_ref().map_or(0, |ended| ended.unix_ms);
+        self.newest_ms = self.newest_ms.max(alert.time.unix_ms).max(ended_ms);
+        self.first.get_or_insert(subject);
+        if !self.members.is_empty() {
+            self.elements.push(',');
+        }
+        self.elements.push_str(element);
+        self.members.push(at);
+    }
+
+    fn close(self, context: &Context, settings: &Settings, omitted: u32) -> Message {
+        let mut body = match settings.payload {
+            Payload::Ntopng => ntopng::head(self.newest_ms),
+            Payload::Native => native::head(context.purpose, omitted),
+        };
+        body.reserve_exact(self.elements.len() + 2);
+        body.push_str(&self.elements);
+        body.push_str("]}");
+        Message {
+            summary: self.summary(),
+            alerts: self.members,
+            content_type: "application/json".into(),
+            body: body.into_bytes(),
+            notes: vec![(USER_AGENT.into(), context.engine.clone())],
+            // Whether a receiver knows a message by its `webhook-id` is its own business.
+            repeat_safe_ms: 0,
+        }
+    }
+
+    fn summary(&self) -> String {
+        let title = self.first.map_or("", |subject| subject.alert.title.as_str());
+        let title = cut::chars(title, SUMMARY_CHARS_MAX);
+        match self.members.len() {
+            0 | 1 => title.to_owned(),
+            count => format!("{title} and {} more", count - 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use campanile_guest::{Action, Alert, Instant, Purpose, Severity};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::settings;
+
+    #[test]
+    fn a_batch_is_split_in_order_by_count_and_by_size() {
+        let table = [
+            // max_alerts, bytes of each alert, expected members
+            (10, vec![], vec![]),
+            (10, vec![100], vec![vec![0]]),
+            (1, vec![100, 100, 100], vec![vec![0], vec![1], vec![2]]),
+            (2, vec![100, 100, 100], vec![vec![0, 1], vec![2]]),
+            (3, vec![100, 100, 100], vec![vec![0, 1, 2]]),
+            (9, vec![100, BODY_BYTES_MAX, 100, 100], vec![vec![0], vec![1], vec![2, 3]]),
+            (9, vec![2 * BODY_BYTES_MAX, 100], vec![vec![0], vec![1]]),
+            (9, vec![BODY_BYTES_MAX / 2; 3], vec![vec![0, 1], vec![2]]),
+        ];
+        for (max, sizes, expected) in table {
+            let subjects: Vec<_> = sizes.iter().map(|bytes| of_ntopng(*bytes)).collect();
+            let text = format!(r#"{{"url":"http://h","max_alerts":{max}}}"#);
+            let formatted = packed(&subjects, &text);
+            let members: Vec<_> = formatted.messages.iter().map(|one| one.alerts.clone()).collect();
+            assert_eq!(members, expected, "max_alerts {max}, sizes {sizes:?}");
+            assert!(formatted.skipped.is_empty() && formatted.rejected.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_alert_gives_the_same_bytes_at_any_position() {
+        for payload in ["ntopng", "native"] {
+            let text = format!(r#"{{"url":"http://h","payload":"{payload}","max_alerts":1}}"#);
+            let other = of_ntopng(300);
+            let alone = packed(&[of_ntopng(100)], &text).messages.remove(0);
+            let batch = [other.clone(), of_ntopng(100), other, of_ntopng(100)];
+            for at in [1, 3] {
+                let message = packed(&batch, &text).messages.remove(at);
+                assert_eq!(message.body, alone.body, "{payload}, position {at}");
+                assert_eq!(message.summary, alone.summary);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_never_breaks_the_body() {
+        for raw in ["", "{", "}", "7", "[]", "{}]}, {\"x\":{}", "{\"a\":1} {}", "\u{1}\"\\"] {
+            for payload in ["ntopng", "native"] {
+                let mut subject = of_ntopng(2);
+                subject.alert.raw = raw.into();
+                subject.alert.alert_type = "unparsed".into();
+                let text = format!(r#"{{"url":"http://h","payload":"{payload}"}}"#);
+                let body = packed(&[subject.clone(), subject], &text).messages.remove(0).body;
+                let body: Value = serde_json::from_slice(&body).expect("JSON");
+                let alerts = body["alerts"].as_array().expect("alerts");
+                assert_eq!(alerts.len(), 2, "{payload} of {raw:?}");
+                let inner = alerts[0]["json"].as_str().unwrap_or("null");
+                let inner: Value = serde_json::from_str(inner).expect("JSON in a string");
+                let kept = if payload == "native" { &alerts[0]["raw"] } else { &inner["raw"] };
+                assert_eq!(kept, raw, "{payload}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_moment_is_the_newest_that_the_alerts_speak_of() {
+        let mut subjects = [of_ntopng(10), of_ntopng(10)];
+        subjects[0].alert.ended = Some(instant(1_790_000_100_999));
+        subjects[1].alert.time = instant(1_790_000_099_000);
+        let body = packed(&subjects, r#"{"url":"http://h"}"#).messages.remove(0).body;
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!(body["timestamp"], 1_790_000_100);
+    }
+
+    fn packed(subjects: &[Subject], text: &str) -> Formatted {
+        let context = Context {
+            settings: text.into(),
+            recipient_id: "1".into(),
+            recipient_name: "ops".into(),
+            endpoint_id: "1".into(),
+            instance: "tower".into(),
+            instance_link: None,
+            engine: "campanile/1.2.3".into(),
+            zone: "UTC".into(),
+            locale: "en".into(),
+            purpose: Purpose::Live,
+            omitted: 0,
+            group: vec![],
+            extra: vec![],
+        };
+        pack(subjects, &context, &settings::read(text).expect("settings"))
+    }
+
+    /// An alert whose raw form is a JSON object of about so many bytes.
+    fn of_ntopng(bytes: usize) -> Subject {
+        let alert = Alert {
+            id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+            fingerprint: "00".repeat(16),
+            episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+            producer: "ntopng".into(),
+            time: instant(1_790_000_000_000),
+            received: instant(1_790_000_000_500),
+            ended: None,
+            severity: Severity::Error,
+            score: 100,
+            action: Action::Store,
+            category: "security".into(),
+            alert_type: "beacon".into(),
+            title: "Beacon".into(),
+            text: "talks every 60 s".into(),
+            entity_kind: "other".into(),
+            entity_value: "x".into(),
+            interface_name: None,
+            flow: None,
+            host: None,
+            link: None,
+            labels: vec![],
+            annotations: vec![],
+            raw: format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes.saturating_sub(8))),
+        };
+        Subject { alert, previous: None }
+    }
+
+    fn instant(unix_ms: u64) -> Instant {
+        Instant { unix_ms, utc: "2026-09-21T14:13:20.000Z".into(), local: String::new() }
+    }
+}

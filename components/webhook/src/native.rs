@@ -1,0 +1,216 @@
+//! Campanile's own payload: the keys of an alert as `POST /v1/alerts` takes them, and what the
+//! engine added.
+
+use campanile_guest::{Alert, Flow, Party, Purpose, Traffic, json};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::raw;
+
+/// The body up to the first alert.
+pub(crate) fn head(purpose: Purpose, omitted: u32) -> String {
+    let mut head = String::from("{");
+    if purpose != Purpose::Live {
+        head.push_str(&format!(r#""purpose":"{}","#, purpose.name()));
+    }
+    if omitted > 0 {
+        head.push_str(&format!(r#""omitted":{omitted},"#));
+    }
+    head.push_str(r#""alerts":["#);
+    head
+}
+
+/// Room for an alert without its raw form, so that it is seldom moved while it grows.
+const BYTES_USUAL: usize = 2048;
+
+/// One alert as a JSON object.
+pub(crate) fn element(alert: &Alert) -> String {
+    let shape = AlertShape {
+        id: &alert.id,
+        fingerprint: &alert.fingerprint,
+        episode: &alert.episode,
+        producer: &alert.producer,
+        time: &alert.time.utc,
+        received: &alert.received.utc,
+        ended: alert.ended.as_ref().map(|ended| ended.utc.as_str()),
+        severity: alert.severity.name(),
+        score: alert.score,
+        action: alert.action.name(),
+        category: &alert.category,
+        alert_type: &alert.alert_type,
+        title: &alert.title,
+        text: &alert.text,
+        entity: Entity { kind: &alert.entity_kind, value: &alert.entity_value },
+        interface: alert.interface_name.as_deref(),
+        flow: alert.flow.as_ref().map(FlowShape::of),
+        host: alert.host.as_ref().map(PartyShape::of),
+        link: alert.link.as_deref(),
+        labels: Pairs(&alert.labels),
+        annotations: Pairs(&alert.annotations),
+    };
+    let mut element = Vec::with_capacity(BYTES_USUAL + alert.raw.len());
+    // Into memory, and only strings, numbers and maps with string keys: this cannot fail.
+    let written = serde_json::to_writer(&mut element, &shape);
+    debug_assert!(written.is_ok(), "an alert is always JSON: {written:?}");
+    let mut element = String::from_utf8(element).unwrap_or_default();
+    // In place of the brace that closes the object.
+    element.pop();
+    element.push_str(r#","raw":"#);
+    match raw::object(alert) {
+        Some(raw) => element.push_str(raw),
+        None => json::push_string(&mut element, &alert.raw),
+    }
+    element.push('}');
+    element
+}
+
+#[derive(Serialize)]
+struct AlertShape<'a> {
+    id: &'a str,
+    fingerprint: &'a str,
+    episode: &'a str,
+    producer: &'a str,
+    time: &'a str,
+    received: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<&'a str>,
+    severity: &'a str,
+    score: u32,
+    action: &'a str,
+    category: &'a str,
+    #[serde(rename = "type")]
+    alert_type: &'a str,
+    title: &'a str,
+    text: &'a str,
+    entity: Entity<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interface: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow: Option<FlowShape<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<PartyShape<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<&'a str>,
+    labels: Pairs<'a>,
+    annotations: Pairs<'a>,
+}
+
+#[derive(Serialize)]
+struct Entity<'a> {
+    kind: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct FlowShape<'a> {
+    client: PartyShape<'a>,
+    server: PartyShape<'a>,
+    transport: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transport_number: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    community_id: Option<&'a str>,
+    sent: TrafficShape,
+    received: TrafficShape,
+    blocked: bool,
+}
+
+impl<'a> FlowShape<'a> {
+    fn of(flow: &'a Flow) -> Self {
+        Self {
+            client: PartyShape::of(&flow.client),
+            server: PartyShape::of(&flow.server),
+            transport: &flow.transport,
+            transport_number: flow.transport_number,
+            application: flow.application.as_deref(),
+            vlan: flow.vlan,
+            community_id: flow.community_id.as_deref(),
+            sent: TrafficShape::of(flow.sent),
+            received: TrafficShape::of(flow.received),
+            blocked: flow.blocked,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TrafficShape {
+    bytes: u64,
+    packets: u64,
+}
+
+impl TrafficShape {
+    fn of(Traffic { bytes, packets }: Traffic) -> Self {
+        Self { bytes, packets }
+    }
+}
+
+#[derive(Serialize)]
+struct PartyShape<'a> {
+    ip: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    autonomous_system: Option<SystemShape<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<(f64, f64)>,
+    is_local: bool,
+    is_attacker: bool,
+    is_victim: bool,
+    is_blacklisted: bool,
+}
+
+impl<'a> PartyShape<'a> {
+    fn of(party: &'a Party) -> Self {
+        let system = party.autonomous_system.as_ref();
+        Self {
+            ip: &party.ip,
+            port: party.port,
+            name: party.name.as_deref(),
+            mac: party.mac.as_deref(),
+            autonomous_system: system
+                .map(|one| SystemShape { number: one.number, name: one.name.as_deref() }),
+            country: party.country.as_deref(),
+            city: party.city.as_deref(),
+            continent: party.continent.as_deref(),
+            location: party.location,
+            is_local: party.is_local,
+            is_attacker: party.is_attacker,
+            is_victim: party.is_victim,
+            is_blacklisted: party.is_blacklisted,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct SystemShape<'a> {
+    number: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+/// Names and values as a JSON object, in the order given.
+pub(crate) struct Pairs<'a>(pub(crate) &'a [(String, String)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut map = to.serialize_map(Some(self.0.len()))?;
+        for (name, value) in self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}

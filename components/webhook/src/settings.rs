@@ -1,0 +1,258 @@
+//! What an operator sets for a webhook.
+//!
+//! Promise: every fault names the setting and what was expected, and never quotes a value, which
+//! may be a credential in the wrong place.
+
+use campanile_guest::{Descriptor, Fault, Scope};
+use serde_json::{Map, Value};
+
+/// The effective settings: the endpoint's, and over them the recipient's.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) url: String,
+    /// Sent with each request, in the order of their names.
+    pub(crate) headers: Vec<(String, String)>,
+    /// How long to wait for the whole answer, in milliseconds. Default 20,000.
+    pub(crate) timeout_ms: u32,
+    /// 409 means that the receiver knows the message already. Default false.
+    pub(crate) conflict_is_duplicate: bool,
+    pub(crate) payload: Payload,
+    /// The most alerts in one message. Default 10, as ntopng does it.
+    pub(crate) alerts_max: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Payload {
+    Ntopng,
+    Native,
+}
+
+const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");
+const RECIPIENT_SCHEMA: &str = include_str!("recipient.schema.json");
+
+/// Headers that frame the request, which is the engine's business, or that identify the message.
+const HEADERS_REFUSED: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+
+pub(crate) fn descriptor() -> Descriptor {
+    Descriptor {
+        name: "webhook".into(),
+        title: "Webhook".into(),
+        summary: "POSTs alerts as JSON, in ntopng's envelope or in Campanile's own".into(),
+        endpoint_schema: ENDPOINT_SCHEMA.into(),
+        recipient_schema: RECIPIENT_SCHEMA.into(),
+        reach: vec!["{url}".into()],
+        batch_max: 100,
+        concurrency: 4,
+        deliver_ms: 30_000,
+        paces: vec![],
+        extra: vec![],
+    }
+}
+
+/// Reads the settings, a JSON object, from the endpoint and the recipient together.
+pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
+    let given: Map<String, Value> =
+        serde_json::from_str(text).map_err(|_| wrong_settings("expected a JSON object"))?;
+    let mut settings = Settings {
+        url: String::new(),
+        headers: vec![],
+        timeout_ms: 20_000,
+        conflict_is_duplicate: false,
+        payload: Payload::Ntopng,
+        alerts_max: 10,
+    };
+    for (name, value) in given {
+        let (scope, read) = match name.as_str() {
+            "url" => (Scope::Endpoint, read_url(value).map(|url| settings.url = url)),
+            "headers" => {
+                (Scope::Endpoint, read_headers(value).map(|headers| settings.headers = headers))
+            }
+            "timeout_ms" => {
+                let range = whole_number(&value, 1000, 60_000);
+                (Scope::Endpoint, range.map(|timeout_ms| settings.timeout_ms = timeout_ms))
+            }
+            "conflict_is_duplicate" => {
+                let choice = value.as_bool().ok_or_else(|| "expected true or false".into());
+                (Scope::Endpoint, choice.map(|choice| settings.conflict_is_duplicate = choice))
+            }
+            "payload" => {
+                (Scope::Recipient, read_payload(&value).map(|payload| settings.payload = payload))
+            }
+            "max_alerts" => {
+                let range = whole_number(&value, 1, 100);
+                (Scope::Recipient, range.map(|count| settings.alerts_max = count as usize))
+            }
+            _ => {
+                let known = "url, headers, timeout_ms, conflict_is_duplicate, payload, max_alerts";
+                return Err(wrong_settings(&format!("no setting `{name}`; there are {known}")));
+            }
+        };
+        read.map_err(|expected| {
+            Fault::new(scope, "settings", format!("setting `{name}`: {expected}"))
+        })?;
+    }
+    if settings.url.is_empty() {
+        return Err(wrong_settings("setting `url`: is missing; set where to POST alerts to"));
+    }
+    Ok(settings)
+}
+
+fn wrong_settings(detail: &str) -> Fault {
+    Fault::new(Scope::Endpoint, "settings", detail)
+}
+
+fn read_url(value: Value) -> Result<String, String> {
+    let expected = || {
+        "expected an http or https URL with a host, without user, fragment or blanks: \
+         https://hooks.example/alerts"
+            .to_owned()
+    };
+    let Value::String(url) = value else { return Err(expected()) };
+    let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let is_good = ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
+        && !authority.is_empty()
+        && !authority.starts_with(':')
+        && !authority.contains('@')
+        && !rest.contains(|one: char| matches!(one, '#' | '\\' | ' ') || one.is_control());
+    if is_good { Ok(url) } else { Err(expected()) }
+}
+
+fn read_headers(value: Value) -> Result<Vec<(String, String)>, String> {
+    let expected = "expected an object of header names and their values";
+    let Value::Object(given) = value else { return Err(expected.into()) };
+    let mut headers = Vec::<(String, String)>::with_capacity(given.len());
+    for (name, value) in given {
+        let Value::String(value) = value else { return Err(expected.into()) };
+        let lower = name.to_ascii_lowercase();
+        if name.is_empty() || !name.bytes().all(is_token_byte) {
+            return Err(format!("`{}` is not a header name", name.escape_debug()));
+        }
+        if HEADERS_REFUSED.contains(&lower.as_str()) || lower.starts_with("webhook-") {
+            return Err(format!("`{name}` is set by Campanile; leave it out"));
+        }
+        if headers.iter().any(|(one, _)| *one == lower) {
+            return Err(format!("`{name}` is there twice; header names ignore case"));
+        }
+        if value.chars().any(|one| one != '\t' && one.is_control()) {
+            return Err(format!("the value of `{name}` has a control character; remove it"));
+        }
+        headers.push((lower, value));
+    }
+    Ok(headers)
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn read_payload(value: &Value) -> Result<Payload, String> {
+    match value.as_str() {
+        Some("ntopng") => Ok(Payload::Ntopng),
+        Some("native") => Ok(Payload::Native),
+        _ => Err("expected `ntopng` or `native`".into()),
+    }
+}
+
+fn whole_number(value: &Value, min: u32, max: u32) -> Result<u32, String> {
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    number
+        .filter(|number| (min..=max).contains(number))
+        .ok_or_else(|| format!("expected a whole number from {min} to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_left_out_have_their_defaults_and_those_given_are_taken() {
+        let settings = read(r#"{"url":"http://127.0.0.1:8080/a?b=c"}"#).expect("good");
+        assert_eq!(settings.url, "http://127.0.0.1:8080/a?b=c");
+        assert_eq!((settings.timeout_ms, settings.alerts_max), (20_000, 10));
+        assert_eq!((settings.payload, settings.conflict_is_duplicate), (Payload::Ntopng, false));
+        assert!(settings.headers.is_empty());
+
+        let settings = read(
+            r#"{"url":"HTTPS://h","headers":{"X-B":"2","X-A":"1"},"timeout_ms":1000,
+                "conflict_is_duplicate":true,"payload":"native","max_alerts":100}"#,
+        );
+        let settings = settings.expect("good");
+        assert_eq!((settings.timeout_ms, settings.alerts_max), (1000, 100));
+        assert_eq!((settings.payload, settings.conflict_is_duplicate), (Payload::Native, true));
+        let headers = [("x-a", "1"), ("x-b", "2")].map(|(name, value)| (name.into(), value.into()));
+        assert_eq!(settings.headers, headers);
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_what_was_expected_and_without_its_value() {
+        let url = |url: &str| format!(r#"{{"url":{}}}"#, Value::from(url));
+        let with = |more: &str| format!(r#"{{"url":"http://h/",{more}}}"#);
+        let endpoint = [
+            ("[]".into(), "expected a JSON object"),
+            ("{}".into(), "setting `url`: is missing"),
+            (r#"{"url":7}"#.into(), "setting `url`: expected an http or https URL"),
+            (url(""), "setting `url`: expected"),
+            (url("hunter2.example/x"), "setting `url`: expected"),
+            (url("ftp://hunter2.example/"), "setting `url`: expected"),
+            (url("http://"), "setting `url`: expected"),
+            (url("http://:80/"), "setting `url`: expected"),
+            (url("http://me:hunter2@h/"), "setting `url`: expected"),
+            (url("http://h\\@hunter2/"), "setting `url`: expected"),
+            (url("http://h/#hunter2"), "setting `url`: expected"),
+            (url("http://h/ hunter2"), "setting `url`: expected"),
+            (url("http://h/\r\nhunter2"), "setting `url`: expected"),
+            (with(r#""colour":"hunter2""#), "no setting `colour`; there are url, headers"),
+            (
+                with(r#""timeout_ms":999"#),
+                "setting `timeout_ms`: expected a whole number from 1000",
+            ),
+            (with(r#""timeout_ms":60001"#), "setting `timeout_ms`: expected a whole number"),
+            (with(r#""timeout_ms":"2000""#), "setting `timeout_ms`: expected a whole number"),
+            (with(r#""conflict_is_duplicate":1"#), "`conflict_is_duplicate`: expected true"),
+            (with(r#""headers":["hunter2"]"#), "setting `headers`: expected an object"),
+            (with(r#""headers":{"X-A":7}"#), "setting `headers`: expected an object"),
+            (with(r#""headers":{"":"hunter2"}"#), "setting `headers`: `` is not a header name"),
+            (with(r#""headers":{"X A":"hunter2"}"#), "`X A` is not a header name"),
+            (with(r#""headers":{"X\r\nY":"hunter2"}"#), "`X\\r\\nY` is not a header name"),
+            (with(r#""headers":{"HOST":"hunter2"}"#), "`HOST` is set by Campanile"),
+            (with(r#""headers":{"Content-Length":"1"}"#), "`Content-Length` is set by Campanile"),
+            (with(r#""headers":{"Transfer-Encoding":"x"}"#), "`Transfer-Encoding` is set by"),
+            (with(r#""headers":{"Connection":"close"}"#), "`Connection` is set by Campanile"),
+            (with(r#""headers":{"Webhook-Id":"hunter2"}"#), "`Webhook-Id` is set by Campanile"),
+            (with(r#""headers":{"X-A":"1","x-a":"2"}"#), "`x-a` is there twice"),
+            (with(r#""headers":{"X-A":"1\r\nX-B: hunter2"}"#), "the value of `X-A` has a control"),
+        ];
+        let recipient = [
+            (with(r#""payload":"hunter2""#), "setting `payload`: expected `ntopng` or `native`"),
+            (with(r#""max_alerts":0"#), "setting `max_alerts`: expected a whole number from 1 to"),
+            (with(r#""max_alerts":101"#), "setting `max_alerts`: expected a whole number from 1"),
+        ];
+        for (scope, table) in [(Scope::Endpoint, &endpoint[..]), (Scope::Recipient, &recipient[..])]
+        {
+            for (text, expected) in table {
+                let fault = read(text).expect_err(text);
+                assert_eq!((fault.scope, fault.code.as_str()), (scope, "settings"), "{text}");
+                assert!(fault.detail.contains(expected), "{text}: {}", fault.detail);
+                assert!(!fault.detail.contains("hunter2"), "{text}: {}", fault.detail);
+            }
+        }
+    }
+
+    #[test]
+    fn the_schemas_name_exactly_the_settings_that_are_read() {
+        let mut names = vec![];
+        for schema in [ENDPOINT_SCHEMA, RECIPIENT_SCHEMA] {
+            let schema: Value = serde_json::from_str(schema).expect("a schema is JSON");
+            assert_eq!(schema["additionalProperties"], false);
+            names.extend(schema["properties"].as_object().expect("properties").keys().cloned());
+        }
+        let fault = read(r#"{"url":"http://h","none":1}"#).expect_err("unknown");
+        names.sort();
+        let mut read: Vec<_> =
+            fault.detail.rsplit("there are ").next().expect("a list").split(", ").collect();
+        read.sort_unstable();
+        assert_eq!(read, names);
+    }
+}

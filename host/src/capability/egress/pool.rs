@@ -1,0 +1,119 @@
+//! Connections kept for the next request of the same tenant, endpoint, origin and grant.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1::SendRequest;
+
+use super::Origin;
+use crate::ids::{EndpointId, TenantId};
+
+/// Below the 60 s after which many load balancers close.
+const IDLE_MAX: Duration = Duration::from_secs(55);
+
+/// So that a change of an address or a certificate takes effect.
+const AGE_MAX: Duration = Duration::from_secs(300);
+
+/// Idle connections of one key.
+const IDLE_COUNT_MAX: usize = 64;
+
+/// Idle connections over all keys.
+const IDLE_TOTAL_MAX: usize = 1024;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PoolKey {
+    pub(super) tenant: TenantId,
+    pub(super) endpoint: EndpointId,
+    pub(super) origin: Origin,
+    pub(super) revision: [u8; 32],
+}
+
+/// One connection, ready for a request or busy with one.
+#[derive(Debug)]
+pub struct Connection {
+    pub sender: SendRequest<Full<Bytes>>,
+    made: Instant,
+    idle_since: Instant,
+    /// Served a request before.
+    pub reused: bool,
+}
+
+impl Connection {
+    pub(super) fn new(sender: SendRequest<Full<Bytes>>) -> Self {
+        let now = Instant::now();
+        Self { sender, made: now, idle_since: now, reused: false }
+    }
+
+    fn fresh_enough(&self, now: Instant) -> bool {
+        !self.sender.is_closed()
+            && now.duration_since(self.idle_since) < IDLE_MAX
+            && now.duration_since(self.made) < AGE_MAX
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Pool(Mutex<Idle>);
+
+#[derive(Debug, Default)]
+struct Idle {
+    by_key: HashMap<PoolKey, Vec<Connection>>,
+    count: usize,
+}
+
+impl Pool {
+    /// The connection that was used last, if one is alive.
+    pub fn take(&self, key: &PoolKey) -> Option<Connection> {
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let connections = idle.by_key.get_mut(key)?;
+        let before = connections.len();
+        let mut found = None;
+        while let Some(connection) = connections.pop() {
+            if connection.fresh_enough(now) {
+                found = Some(connection);
+                break;
+            }
+        }
+        let gone = before - connections.len();
+        if connections.is_empty() {
+            idle.by_key.remove(key);
+        }
+        idle.count -= gone;
+        found
+    }
+
+    /// Keeps a connection whose answer was read to its end.
+    pub fn give_back(&self, key: PoolKey, mut connection: Connection) {
+        let now = Instant::now();
+        connection.idle_since = now;
+        connection.reused = true;
+        if !connection.fresh_enough(now) {
+            return;
+        }
+        let mut idle = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.count >= IDLE_TOTAL_MAX {
+            idle.sweep(now);
+        }
+        if idle.count >= IDLE_TOTAL_MAX {
+            return;
+        }
+        let connections = idle.by_key.entry(key).or_default();
+        if connections.len() < IDLE_COUNT_MAX {
+            connections.push(connection);
+            idle.count += 1;
+        }
+    }
+}
+
+impl Idle {
+    fn sweep(&mut self, now: Instant) {
+        self.by_key.retain(|_, connections| {
+            connections.retain(|one| one.fresh_enough(now));
+            !connections.is_empty()
+        });
+        self.count = self.by_key.values().map(Vec::len).sum();
+    }
+}

@@ -1,0 +1,98 @@
+//! From what a component asks for and what an endpoint's settings name to the origins it reaches.
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{Origin, OriginError};
+
+/// What an endpoint reaches: the templates of `describe` that the manifest asks for too, filled
+/// with the endpoint's settings. A recipient's settings have no part in it.
+pub fn origins(
+    reach: &[String],
+    manifest: &[String],
+    settings: &Map<String, Value>,
+) -> Result<Vec<Origin>, ReachError> {
+    let mut origins = Vec::with_capacity(reach.len());
+    for template in reach {
+        if !manifest.contains(template) {
+            return Err(ReachError::NotInManifest { template: template.clone() });
+        }
+        let url = fill(template, settings)?;
+        let url = Url::parse(&url).map_err(|_| ReachError::NotUrl { template: template.clone() })?;
+        let origin = Origin::of(&url)
+            .map_err(|source| ReachError::Origin { template: template.clone(), source })?;
+        if !origins.contains(&origin) {
+            origins.push(origin);
+        }
+    }
+    Ok(origins)
+}
+
+fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, ReachError> {
+    let mut filled = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| ReachError::NotUrl { template: template.to_owned() })?;
+        filled.push_str(before);
+        match settings.get(name) {
+            Some(Value::String(text)) => filled.push_str(text),
+            Some(Value::Number(number)) => filled.push_str(&number.to_string()),
+            _ => return Err(ReachError::Missing { setting: name.to_owned() }),
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// Why an endpoint's reach is not known. Names settings, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachError {
+    #[error("the setting `{setting}` is missing; the component needs it to know where to send")]
+    Missing { setting: String },
+    #[error("`{template}` with the settings filled in is not a URL; correct the settings it names")]
+    NotUrl { template: String },
+    #[error("`{template}` with the settings filled in: {source}")]
+    Origin { template: String, source: OriginError },
+    #[error("the component describes a reach of `{template}`, which its manifest does not ask for")]
+    NotInManifest { template: String },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reach(template: &str, settings: &str) -> Result<Vec<String>, ReachError> {
+        let settings = serde_json::from_str(settings).unwrap();
+        let manifest = ["{url}", "https://{host}:{port}", "{url", "https://api.example"].map(str::to_owned);
+        origins(&[template.to_owned()], &manifest, &settings)
+            .map(|found| found.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_reach_is_what_the_endpoints_settings_name_and_the_manifest_asks_for() {
+        let missing = |setting: &str| Err(ReachError::Missing { setting: setting.to_owned() });
+        let table = [
+            ("{url}", r#"{"url":"http://127.0.0.1:9/hook"}"#, Ok("http://127.0.0.1:9")),
+            ("https://{host}:{port}", r#"{"host":"a.example","port":8443}"#, Ok("https://a.example:8443")),
+            ("https://api.example", "{}", Ok("https://api.example:443")),
+            ("{url}", "{}", missing("url")),
+            ("{url}", r#"{"url":["http://a.example"]}"#, missing("url")),
+            ("{url}", r#"{"url":"hook"}"#, Err(ReachError::NotUrl { template: "{url}".into() })),
+            ("{url", "{}", Err(ReachError::NotUrl { template: "{url".into() })),
+            ("{other}", r#"{"other":"http://a"}"#, Err(ReachError::NotInManifest { template: "{other}".into() })),
+            (
+                "{url}",
+                r#"{"url":"https://u:p@a.example"}"#,
+                Err(ReachError::Origin { template: "{url}".into(), source: OriginError::UserInfo }),
+            ),
+        ];
+        for (template, settings, expected) in table {
+            let expected = expected.map(|origin| vec![origin.to_owned()]);
+            assert_eq!(reach(template, settings), expected, "{template} {settings}");
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! The http door: one buffered request of a guest, checked, sent to a granted origin, and its
+//! answer, bounded.
+//!
+//! Promise: what was not granted is `denied` before a byte leaves, and what the host itself saw of
+//! each request is kept for the record of the attempt. Redirects are answers like any other.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::{
+    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
+use hyper::{Method, Request, Response, Uri};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use url::Url;
+
+use super::egress::{ConnectError, Connection, Connector, Grant, Origin, Pool, PoolKey};
+use super::log::printable;
+use crate::delivery::Seen;
+use crate::runtime::bindings::http as contract;
+
+const URL_BYTES_MAX: usize = 8 << 10;
+const HEADERS_COUNT_MAX: usize = 64;
+const HEADERS_BYTES_MAX: usize = 16 << 10;
+const DETAIL_BYTES_MAX: usize = 1 << 10;
+
+/// Longest wait for a name, a connection and its TLS.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+/// Headers that frame or route a message: the engine writes them itself.
+const OURS: [HeaderName; 8] =
+    [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+/// What all http doors share.
+#[derive(Debug)]
+pub struct HttpGate {
+    pub connector: Connector,
+    pub pool: Pool,
+    /// Body of one answer that a guest is shown.
+    pub response_bytes_max: usize,
+}
+
+/// One store's way to HTTP.
+#[derive(Debug)]
+pub struct HttpDoor {
+    gate: Arc<HttpGate>,
+    grant: Grant,
+    deadline: Instant,
+    seen: Seen,
+}
+
+impl HttpDoor {
+    pub fn new(gate: Arc<HttpGate>, grant: Grant) -> Self {
+        Self { gate, grant, deadline: Instant::now(), seen: Seen::default() }
+    }
+
+    /// Starts a call: no request lasts beyond `deadline`, and what was seen starts anew.
+    pub fn begin(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+        self.seen = Seen::default();
+    }
+
+    /// What the host saw since the call began.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    pub async fn send(
+        &mut self,
+        request: contract::Request,
+    ) -> Result<contract::Response, contract::HttpError> {
+        let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
+        let (origin, request) = checked(request, &self.grant)?;
+        let key = self.grant.pool_key(&origin);
+        let body_bytes = request.body().as_bytes_len();
+        let (connection, answer) = self.exchange(&key, &origin, request, body_bytes, until).await?;
+        self.read(key, connection, answer, until).await
+    }
+
+    /// Sends on a kept connection, or on a new one; retries only what never left.
+    async fn exchange(
+        &mut self,
+        key: &PoolKey,
+        origin: &Origin,
+        mut request: Request<Full<Bytes>>,
+        body_bytes: u64,
+        until: Instant,
+    ) -> Result<(Connection, Response<Incoming>), contract::HttpError> {
+        loop {
+            let mut connection = match self.gate.pool.take(key) {
+                Some(connection) => connection,
+                None => self.connect(origin, until).await?,
+            };
+            if connection.sender.ready().await.is_err() {
+                if connection.reused {
+                    continue;
+                }
+                return Err(unreachable("closed", "the connection closed before the request"));
+            }
+            self.seen.origin = Some(origin.to_string());
+            self.seen.status = None;
+            self.seen.unanswered = true;
+            let sent = connection.sender.try_send_request(request);
+            match tokio::time::timeout_at(until, sent).await {
+                Ok(Ok(answer)) => {
+                    self.seen.sent_bytes += body_bytes;
+                    self.seen.status = Some(answer.status().as_u16());
+                    return Ok((connection, answer));
+                }
+                Ok(Err(mut error)) => match error.take_message() {
+                    Some(unsent) if connection.reused => {
+                        self.seen.unanswered = false;
+                        request = unsent;
+                    }
+                    Some(_) => {
+                        self.seen.unanswered = false;
+                        return Err(unreachable("closed", "the connection closed before the request"));
+                    }
+                    None => {
+                        self.seen.sent_bytes += body_bytes;
+                        return Err(no_answer("closed", &cause(error.error())));
+                    }
+                },
+                Err(_) => {
+                    self.seen.sent_bytes += body_bytes;
+                    return Err(no_answer("timeout", "no answer came in time"));
+                }
+            }
+        }
+    }
+
+    async fn connect(&self, origin: &Origin, until: Instant) -> Result<Connection, contract::HttpError> {
+        let until = until.min(Instant::now() + CONNECT_MAX);
+        match tokio::time::timeout_at(until, self.gate.connector.connect(origin)).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error @ ConnectError::Untrusted { .. })) => {
+                Err(contract::HttpError::Untrusted(problem("certificate", &error.to_string())))
+            }
+            Ok(Err(error)) => Err(unreachable("connect", &cause(&error))),
+            Err(_) => Err(unreachable("connect-timeout", "no connection in time")),
+        }
+    }
+
+    async fn read(
+        &mut self,
+        key: PoolKey,
+        connection: Connection,
+        answer: Response<Incoming>,
+        until: Instant,
+    ) -> Result<contract::Response, contract::HttpError> {
+        let (head, mut incoming) = answer.into_parts();
+        let mut body = BytesMut::new();
+        let ending = loop {
+            match tokio::time::timeout_at(until, incoming.frame()).await {
+                Ok(None) => break contract::Ending::Complete,
+                Ok(Some(Ok(frame))) => {
+                    let Some(data) = frame.data_ref() else { continue };
+                    let room = self.gate.response_bytes_max - body.len();
+                    body.extend_from_slice(&data[..data.len().min(room)]);
+                    if data.len() > room {
+                        break contract::Ending::Capped;
+                    }
+                }
+                Ok(Some(Err(_))) => break contract::Ending::Cut,
+                Err(_) => return Err(no_answer("timeout", "the answer did not end in time")),
+            }
+        };
+        self.seen.unanswered = ending == contract::Ending::Cut;
+        self.seen.received_bytes += body.len() as u64;
+        self.seen.answer_sha256 = Some(Sha256::digest(&body).into());
+        if ending == contract::Ending::Complete {
+            self.gate.pool.give_back(key, connection);
+        }
+        Ok(contract::Response {
+            status: head.status.as_u16(),
+            headers: shown(&head.headers),
+            body: body.into(),
+            ending,
+        })
+    }
+}
+
+/// The request as hyper sends it, if the grant and the rules of HTTP allow it.
+fn checked(
+    request: contract::Request,
+    grant: &Grant,
+) -> Result<(Origin, Request<Full<Bytes>>), contract::HttpError> {
+    if request.url.len() > URL_BYTES_MAX {
+        return Err(denied("url", "the URL is longer than 8 KiB"));
+    }
+    let url = Url::parse(&request.url).map_err(|error| denied("url", &error.to_string()))?;
+    let origin = Origin::of(&url).map_err(|error| denied("url", &error.to_string()))?;
+    if !grant.allows(&origin) {
+        return Err(denied("origin", &format!("`{origin}` is not granted to this endpoint")));
+    }
+    let mut body = request.body;
+    let mut headers = headers(&request.headers)?;
+    if request.coding == contract::Coding::Gzip {
+        body = gzip(&body);
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers.insert(HOST, host_header(&url));
+    let mut checked = Request::new(Full::new(Bytes::from(body)));
+    *checked.method_mut() = method(request.method);
+    *checked.uri_mut() = origin_form(&url)?;
+    *checked.headers_mut() = headers;
+    Ok((origin, checked))
+}
+
+fn headers(asked: &[(String, String)]) -> Result<HeaderMap, contract::HttpError> {
+    let bytes: usize = asked.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if asked.len() > HEADERS_COUNT_MAX || bytes > HEADERS_BYTES_MAX {
+        return Err(denied("headers", "more than 64 headers or 16 KiB of them"));
+    }
+    let mut headers = HeaderMap::with_capacity(asked.len() + 2);
+    for (name, value) in asked {
+        let shown = printable(name, 64);
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| denied("header", &format!("`{shown}` is not a header's name")))?;
+        if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
+            return Err(denied("header", &format!("`{name}` is written by the engine")));
+        }
+        let value = HeaderValue::from_str(value)
+            .map_err(|_| denied("header", &format!("the value of `{name}` has control characters")))?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+/// `host[:port]` of the URL, the port only where it is not the scheme's own.
+fn host_header(url: &Url) -> HeaderValue {
+    let host = url.host_str().unwrap_or_default();
+    let text = match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    // `url` leaves only ASCII in a host.
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+fn origin_form(url: &Url) -> Result<Uri, contract::HttpError> {
+    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+    // A path that begins with `//` would read as an authority.
+    Uri::builder()
+        .path_and_query(path)
+        .build()
+        .map_err(|_| denied("url", "the URL's path cannot be sent"))
+}
+
+fn method(method: contract::Method) -> Method {
+    match method {
+        contract::Method::Get => Method::GET,
+        contract::Method::Head => Method::HEAD,
+        contract::Method::Options => Method::OPTIONS,
+        contract::Method::Post => Method::POST,
+        contract::Method::Put => Method::PUT,
+        contract::Method::Patch => Method::PATCH,
+        contract::Method::Delete => Method::DELETE,
+    }
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    // Writing into memory does not fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
+}
+
+fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
+}
+
+trait BodyLength {
+    fn as_bytes_len(&self) -> u64;
+}
+
+impl BodyLength for Full<Bytes> {
+    fn as_bytes_len(&self) -> u64 {
+        hyper::body::Body::size_hint(self).exact().unwrap_or_default()
+    }
+}
+
+fn problem(code: &str, detail: &str) -> contract::Problem {
+    contract::Problem { code: code.to_owned(), detail: printable(detail, DETAIL_BYTES_MAX) }
+}
+
+pub(crate) fn denied(code: &str, detail: &str) -> contract::HttpError {
+    contract::HttpError::Denied(problem(code, detail))
+}
+
+fn unreachable(code: &str, detail: &str) -> contract::HttpError {
+    contract::HttpError::Unreachable(problem(code, detail))
+}
+
+fn no_answer(code: &str, detail: &str) -> contract::HttpError {
+    contract::HttpError::NoAnswer(problem(code, detail))
+}
+
+/// The error and what caused it, on one line.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{EndpointId, TenantId};
+
+    fn request(url: &str, headers: &[(&str, &str)]) -> contract::Request {
+        contract::Request {
+            method: contract::Method::Post,
+            url: url.into(),
+            headers: headers.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect(),
+            body: b"{}".to_vec(),
+            filling: contract::Filling::None,
+            coding: contract::Coding::Identity,
+            timeout_ms: None,
+        }
+    }
+
+    fn grant() -> Grant {
+        let origin = Origin::of(&Url::parse("http://127.0.0.1:9000").unwrap()).unwrap();
+        Grant::new(TenantId(1), EndpointId(1), vec![origin])
+    }
+
+    #[test]
+    fn what_was_not_granted_is_denied_with_a_code() {
+        let table: [(&str, &[(&str, &str)], &str); 9] = [
+            ("http://127.0.0.1:9001/", &[], "origin"),
+            ("https://127.0.0.1:9000/", &[], "origin"),
+            ("http://127.0.0.1:9000@evil.example/", &[], "url"),
+            ("file:///etc/passwd", &[], "url"),
+            ("not a url", &[], "url"),
+            ("http://127.0.0.1:9000/", &[("Host", "evil.example")], "header"),
+            ("http://127.0.0.1:9000/", &[("content-length", "0")], "header"),
+            ("http://127.0.0.1:9000/", &[("x", "a\r\nb: c")], "header"),
+            ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
+        ];
+        for (url, headers, code) in table {
+            match checked(request(url, headers), &grant()) {
+                Err(contract::HttpError::Denied(problem)) => {
+                    assert_eq!(problem.code, code, "{url} {headers:?}: {}", problem.detail);
+                }
+                other => panic!("{url} {headers:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_granted_request_has_our_host_header_and_only_a_path_in_its_first_line() {
+        let (_, request) = checked(
+            request("http://0x7f.1:9000//evil.example/a?b=c#d", &[("x-a", "1"), ("x-a", "2")]),
+            &grant(),
+        )
+        .unwrap();
+        assert_eq!(request.uri().to_string(), "//evil.example/a?b=c");
+        assert_eq!(request.uri().authority(), None);
+        assert_eq!(request.headers()[HOST], "127.0.0.1:9000");
+        assert_eq!(request.headers().get_all("x-a").iter().count(), 2);
+    }
+
+    #[test]
+    fn gzip_says_so_and_reads_back() {
+        let mut asked = request("http://127.0.0.1:9000/", &[]);
+        asked.coding = contract::Coding::Gzip;
+        let (_, request) = checked(asked, &grant()).unwrap();
+        assert_eq!(request.headers()[CONTENT_ENCODING], "gzip");
+        let mut text = String::new();
+        let packed = gzip(b"{}");
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
+        assert_eq!(text, "{}");
+    }
+}

@@ -1,0 +1,64 @@
+//! Sends what is due: takes micro-batches from the queue, has them formatted and delivered, and
+//! records each message as its `deliver` returns.
+//!
+//! Promise: a message, once attempted, keeps its bytes, members and id until it is settled; one
+//! recipient's trouble holds up nobody else.
+//!
+//! Not here: what is owed to whom (`route`), and keeping it (`queue`).
+
+pub mod backoff;
+mod batch;
+mod destination;
+mod lane;
+pub mod record;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::capability::http::HttpGate;
+use crate::clock::Clock;
+use crate::queue::Queue;
+use crate::runtime::Runtime;
+use crate::store::StoreError;
+use crate::telemetry::Metrics;
+
+pub use destination::{Destination, Endpoint, Site};
+pub use record::RetryPolicy;
+
+/// All that the lanes share.
+#[derive(Debug)]
+pub struct Dispatch {
+    pub queue: Queue,
+    pub runtime: Arc<Runtime>,
+    pub gate: Arc<HttpGate>,
+    pub clock: Arc<Clock>,
+    pub metrics: Arc<Metrics>,
+    pub policy: RetryPolicy,
+    /// Most deliveries that share one store.
+    pub batch_max: usize,
+    /// Calls that may run or wait at once, over all lanes.
+    pub slots: Arc<Semaphore>,
+    pub destinations: Vec<Arc<Destination>>,
+}
+
+/// Sends what is due until `stop` is cancelled, then waits for what is in flight.
+/// `Err` only if the queue's storage fails; a failed delivery is not an error here.
+pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(), StoreError> {
+    let mut lanes = JoinSet::new();
+    for destination in &dispatch.destinations {
+        let lane = lane::run(Arc::clone(&dispatch), Arc::clone(destination), stop.child_token());
+        lanes.spawn(lane);
+    }
+    while let Some(joined) = lanes.join_next().await {
+        match joined {
+            Ok(done) => done?,
+            // A lane holds no delivery itself; the other lanes go on, and the engine says so.
+            Err(panic) => error!(error = %panic, "A lane panicked; its recipient gets nothing until a restart."),
+        }
+    }
+    Ok(())
+}

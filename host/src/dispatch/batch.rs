@@ -1,0 +1,340 @@
+//! One micro-batch: formatted in one store, delivered in another, each message settled as its
+//! `deliver` returns.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use tracing::{debug, warn};
+
+use super::backoff::Backoff;
+use super::lane::Health;
+use super::record::{Judged, Pause, PauseScope, Tried, judge, undelivered};
+use super::{Destination, Dispatch};
+use crate::capability::http::HttpDoor;
+use crate::delivery::{Delivery, Message, OutcomeKind};
+use crate::ids::{DeliveryId, MessageId};
+use crate::queue::{Lease, Work};
+use crate::runtime::{Delivering, Draft, Fault, Formatting, Told, Try};
+use crate::store::StoreError;
+
+/// A settlement that was handed to the store; says when it is on disk.
+pub(super) type Settled = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + Sync>>;
+
+/// When every place for an instance is taken.
+const BUSY_WAIT_MS: u64 = 100;
+
+/// Longest that a failing service is left alone where it did not ask for it.
+const COOL_MAX: Duration = Duration::from_secs(30);
+
+/// A message and the deliveries it settles, in its members' order.
+type Parcel = (Message, Vec<Delivery>);
+
+/// Sends what the lease holds. What comes back are the settlements under way.
+pub(super) async fn send(
+    dispatch: &Dispatch,
+    destination: &Destination,
+    health: &Health,
+    mut lease: Lease,
+) -> Result<Vec<Settled>, StoreError> {
+    let mut batch = Batch { dispatch, destination, health, settled: Vec::new(), stopped: None, formats: Calls::default(), delivers: Calls::default() };
+    let parcels = match lease.work() {
+        Work::Fresh(deliveries) => batch.format(&lease, deliveries).await,
+        Work::Again { message, deliveries } => VecDeque::from([(message, deliveries)]),
+    };
+    batch.deliver(&lease, parcels).await;
+    batch.count_calls();
+    Ok(batch.settled)
+}
+
+struct Batch<'a> {
+    dispatch: &'a Dispatch,
+    destination: &'a Destination,
+    health: &'a Health,
+    settled: Vec<Settled>,
+    /// The rest waits until then, milliseconds since the Unix epoch.
+    stopped: Option<u64>,
+    formats: Calls,
+    delivers: Calls,
+}
+
+/// Calls of one function, and the time they spent on a core.
+#[derive(Debug, Default)]
+struct Calls {
+    count: u64,
+    on_core: Duration,
+}
+
+impl Calls {
+    fn add(&mut self, on_core: Duration) {
+        self.count += 1;
+        self.on_core += on_core;
+    }
+}
+
+impl Batch<'_> {
+    /// Makes messages of deliveries that have none. A group that breaks the component is halved
+    /// until the one bad alert stands alone.
+    async fn format(&mut self, lease: &Lease, deliveries: Vec<Delivery>) -> VecDeque<Parcel> {
+        let mut parcels = VecDeque::new();
+        let mut groups = groups(deliveries, self.destination.endpoint.kind.batch_max());
+        let mut open: Option<Formatting> = None;
+        while let Some(group) = groups.pop_front() {
+            if let Some(until_ms) = self.stopped {
+                lease.give_back(&ids(&group), Some(until_ms));
+                continue;
+            }
+            let made = self.format_group(&mut open, &group).await;
+            self.formats.add(open.as_ref().map(Formatting::take_on_core).unwrap_or_default());
+            match made {
+                Ok(Ok(made)) => {
+                    for (position, detail) in made.skipped {
+                        self.refuse(lease, &group[position], OutcomeKind::Skipped, "format", &detail);
+                    }
+                    for (position, detail) in made.rejected {
+                        self.refuse(lease, &group[position], OutcomeKind::Rejected, "format", &detail);
+                    }
+                    parcels.extend(made.drafts.into_iter().map(|draft| self.parcel(draft, &group)));
+                }
+                Ok(Err(fault)) => {
+                    for one in &group {
+                        self.refuse(lease, one, OutcomeKind::Misconfigured, &fault.code, &fault.detail);
+                    }
+                }
+                Err(Fault::Busy) => self.stopped = Some(self.busy_until(lease, &group)),
+                Err(fault) => {
+                    open = None;
+                    if group.len() > 1 {
+                        let mut first = group;
+                        let second = first.split_off(first.len() / 2);
+                        groups.push_front(second);
+                        groups.push_front(first);
+                    } else {
+                        for one in &group {
+                            let (code, detail) = (fault.code(), fault.to_string());
+                            self.refuse(lease, one, OutcomeKind::Fault, code, &detail);
+                        }
+                    }
+                }
+            }
+        }
+        parcels
+    }
+
+    async fn format_group(
+        &self,
+        open: &mut Option<Formatting>,
+        group: &[Delivery],
+    ) -> Result<Result<crate::runtime::Made, crate::runtime::bindings::kind::Fault>, Fault> {
+        let kind = &self.destination.endpoint.kind;
+        let formatting = match open {
+            Some(formatting) => formatting,
+            None => open.insert(Formatting::open(&self.dispatch.runtime, kind).await?),
+        };
+        formatting.call(group, &self.destination.context, &self.destination.zone).await
+    }
+
+    async fn deliver(&mut self, lease: &Lease, parcels: VecDeque<Parcel>) {
+        let mut open: Option<Delivering> = None;
+        for (message, deliveries) in parcels {
+            if let Some(until_ms) = self.stopped {
+                lease.give_back(&message.members, Some(until_ms));
+                continue;
+            }
+            let at_ms = self.dispatch.clock.now_ms();
+            let number = number(&deliveries);
+            let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
+            self.delivers.add(open.as_ref().map(Delivering::take_on_core).unwrap_or_default());
+            match &told.outcome {
+                Err(Fault::Busy) => {
+                    self.stopped = Some(self.busy_until(lease, &deliveries));
+                    continue;
+                }
+                Err(_) => open = None,
+                Ok(_) => {}
+            }
+            let tried = self.tried(number, at_ms);
+            let judged = judge(told, message, &deliveries, tried, &self.dispatch.policy);
+            self.settle(lease, judged);
+        }
+    }
+
+    async fn deliver_one(
+        &self,
+        open: &mut Option<Delivering>,
+        message: &Message,
+        deliveries: &[Delivery],
+        number: u32,
+        now_ms: u64,
+    ) -> Told {
+        let Destination { endpoint, settings, zone, .. } = self.destination;
+        let delivering = match open {
+            Some(delivering) => delivering,
+            None => {
+                let door = HttpDoor::new(self.dispatch.gate.clone(), endpoint.grant.clone());
+                match Delivering::open(&self.dispatch.runtime, &endpoint.kind, door).await {
+                    Ok(delivering) => open.insert(delivering),
+                    Err(fault) => return Told { outcome: Err(fault), seen: Default::default() },
+                }
+            }
+        };
+        let first_ms = deliveries.iter().filter_map(|one| one.first_ms).min().unwrap_or(now_ms);
+        delivering.call(message, deliveries, settings, Try { number, now_ms, first_ms, zone }).await
+    }
+
+    fn parcel(&self, draft: Draft, group: &[Delivery]) -> Parcel {
+        let deliveries: Vec<_> = draft.alerts.iter().map(|at| group[*at].clone()).collect();
+        let members = ids(&deliveries);
+        let message = Message {
+            id: MessageId::of(members.iter().copied()),
+            members,
+            summary: draft.summary,
+            content_type: draft.content_type,
+            body: draft.body,
+            notes: draft.notes,
+            repeat_safe_ms: draft.repeat_safe_ms,
+            carry: None,
+            component: self.destination.endpoint.kind.digest,
+            settings: self.destination.settings_sha256,
+        };
+        (message, deliveries)
+    }
+
+    /// Records a delivery that no message was made for.
+    fn refuse(
+        &mut self,
+        lease: &Lease,
+        delivery: &Delivery,
+        outcome: OutcomeKind,
+        code: &str,
+        detail: &str,
+    ) {
+        let empty = Draft {
+            alerts: vec![0],
+            summary: delivery.alert.title.clone(),
+            content_type: String::new(),
+            body: Vec::new(),
+            notes: Vec::new(),
+            repeat_safe_ms: 0,
+        };
+        let alone = std::slice::from_ref(delivery);
+        let (message, _) = self.parcel(empty, alone);
+        let tried = self.tried(number(alone), self.dispatch.clock.now_ms());
+        let judged = undelivered(outcome, code, detail, message, tried, &self.dispatch.policy);
+        self.settle(lease, judged);
+    }
+
+    fn settle(&mut self, lease: &Lease, judged: Judged) {
+        let Judged { settlement, pause } = judged;
+        let attempt = &settlement.attempt;
+        let kind = &self.destination.endpoint.kind.name;
+        self.dispatch.metrics.tried(kind, attempt.outcome, settlement.fates.len());
+        if attempt.outcome == OutcomeKind::Delivered {
+            self.health.succeeded();
+            debug!(message.id = %settlement.message.id, "Delivered.");
+        } else {
+            warn!(
+                message.id = %settlement.message.id,
+                outcome = attempt.outcome.name(),
+                code = attempt.code,
+                attempt = attempt.number,
+                fate = fate_name(&settlement.fates),
+                "A message was not delivered."
+            );
+        }
+        self.settled.push(Box::pin(lease.settle(settlement)));
+        if let Some(pause) = pause {
+            self.pause(pause);
+        }
+    }
+
+    /// Leaves the service alone: for as long as it asked, else longer with each failure in a row.
+    fn pause(&mut self, pause: Pause) {
+        let queue = &self.dispatch.queue;
+        if pause.asked {
+            match pause.scope {
+                PauseScope::Recipient => queue.hold(self.destination.id, pause.until_ms),
+                PauseScope::Endpoint => self
+                    .dispatch
+                    .destinations
+                    .iter()
+                    .filter(|one| one.endpoint.id == self.destination.endpoint.id)
+                    .for_each(|one| queue.hold(one.id, pause.until_ms)),
+            }
+            self.stopped = Some(pause.until_ms);
+            return;
+        }
+        let backoff = Backoff {
+            max: self.dispatch.policy.backoff.max.min(COOL_MAX),
+            ..self.dispatch.policy.backoff
+        };
+        let wait = backoff.wait(self.health.failed(), None, jitter());
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
+        queue.hold(self.destination.id, until_ms);
+        self.stopped = Some(until_ms);
+    }
+
+    fn count_calls(&self) {
+        let kind = &self.destination.endpoint.kind.name;
+        for (call, calls) in [("format", &self.formats), ("deliver", &self.delivers)] {
+            if calls.count > 0 {
+                self.dispatch.metrics.called(kind, call, calls.count, calls.on_core);
+            }
+        }
+    }
+
+    fn busy_until(&self, lease: &Lease, deliveries: &[Delivery]) -> u64 {
+        let until_ms = self.dispatch.clock.now_ms().saturating_add(BUSY_WAIT_MS);
+        lease.give_back(&ids(deliveries), Some(until_ms));
+        until_ms
+    }
+
+    fn tried(&self, number: u32, at_ms: u64) -> Tried {
+        Tried { number, at_ms, now_ms: self.dispatch.clock.now_ms(), jitter: jitter() }
+    }
+}
+
+/// What one call of `format` takes each. A delivery that comes back without its message (a verdict
+/// of its own, too large with others, a fault) goes alone.
+fn groups(deliveries: Vec<Delivery>, batch_max: usize) -> VecDeque<Vec<Delivery>> {
+    let mut groups: VecDeque<Vec<Delivery>> = VecDeque::new();
+    let mut fresh = Vec::new();
+    for delivery in deliveries {
+        if delivery.attempts > 0 {
+            groups.push_back(vec![delivery]);
+        } else {
+            fresh.push(delivery);
+        }
+    }
+    while !fresh.is_empty() {
+        let rest = fresh.split_off(batch_max.min(fresh.len()));
+        groups.push_back(std::mem::replace(&mut fresh, rest));
+    }
+    groups
+}
+
+fn ids(deliveries: &[Delivery]) -> Vec<DeliveryId> {
+    deliveries.iter().map(|one| one.id).collect()
+}
+
+/// Which try this is, from 1. Members of one message have been tried equally often.
+fn number(deliveries: &[Delivery]) -> u32 {
+    deliveries.iter().map(|one| one.attempts).max().unwrap_or(0).saturating_add(1)
+}
+
+/// A number from 0 to 1.
+fn jitter() -> f64 {
+    // Without random the wait is the whole bound.
+    getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
+}
+
+fn fate_name(fates: &[crate::delivery::Fate]) -> &'static str {
+    use crate::delivery::Fate;
+    match fates.first() {
+        Some(Fate::Delivered { .. }) => "delivered",
+        Some(Fate::Skipped) => "skipped",
+        Some(Fate::Retry { .. }) => "retry",
+        Some(Fate::Dead) | None => "dead",
+    }
+}

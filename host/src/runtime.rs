@@ -1,0 +1,139 @@
+//! Runs components: everything that touches wasmtime.
+//!
+//! Promise: a call of a guest ends, with a result within bounds or with a named [`Fault`]; what one
+//! store held is never seen by another.
+//!
+//! Not here: what a component is given (`capability`), and when it is called (`dispatch`).
+
+pub mod bindings;
+mod catalog;
+mod compile;
+mod convert;
+mod deliver;
+mod engine;
+mod fault;
+mod format;
+mod guest;
+mod inert;
+mod limits;
+mod linker;
+mod manifest;
+mod session;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::Semaphore;
+use wasmtime::component::Linker;
+use wasmtime::{Engine, PoolingAllocatorMetrics};
+
+pub use catalog::{Catalog, Kind};
+pub use compile::Code;
+pub use deliver::{Delivering, Told, Try};
+pub use engine::Allocation;
+pub use fault::Fault;
+pub use format::{Context, Draft, Formatting, Made};
+pub use limits::Limits;
+pub use manifest::{Manifest, World};
+
+use compile::CodeCache;
+use engine::Ticker;
+use guest::Guest;
+
+/// The engine and what all its components share. One per process.
+pub struct Runtime {
+    engine: Engine,
+    pub allocation: Allocation,
+    limits: Limits,
+    cache: CodeCache,
+    ticker: Arc<Ticker>,
+    /// One place fewer than cores, so that a guest that computes leaves one to the rest.
+    places: Arc<Semaphore>,
+    format_linker: Linker<Guest>,
+    deliver_linker: Linker<Guest>,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("allocation", &self.allocation).finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// `calls_count`: stores that may be alive at once; `cache_dir`: for machine code.
+    pub fn new(limits: Limits, calls_count: u32, cache_dir: &Path) -> Result<Arc<Self>, RuntimeError> {
+        let (engine, allocation) = engine::make(&limits, calls_count)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        Ok(Arc::new(Self {
+            allocation,
+            limits,
+            cache: CodeCache::open(cache_dir)?,
+            ticker: Ticker::start(&engine)?,
+            places: Arc::new(Semaphore::new((cores - 1).max(1))),
+            format_linker: linker::for_format(&engine)?,
+            deliver_linker: linker::for_deliver(&engine)?,
+            engine,
+        }))
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Gauges of the pool; `None` where instances are allocated on demand.
+    pub fn pool_metrics(&self) -> Option<PoolingAllocatorMetrics> {
+        self.engine.pooling_allocator_metrics()
+    }
+}
+
+/// Why components could not be used. Shown to the operator as it stands.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RuntimeError {
+    #[error("wasmtime cannot start on this machine")]
+    Engine(#[source] wasmtime::Error),
+
+    #[error("no thread for the epoch tick")]
+    Thread(#[source] io::Error),
+
+    #[error("the folder for machine code `{path}` cannot be used; give another as `runtime.cache_dir`, or remove it", path = path.display())]
+    Cache { path: PathBuf, source: io::Error },
+
+    #[error("the folder for machine code `{path}` can be written by others; `chmod go-w` it", path = path.display())]
+    CacheOpen { path: PathBuf },
+
+    #[error("the components folder `{path}` cannot be read; run `make components`, or set `components_dir`", path = path.display())]
+    Folder { path: PathBuf, source: io::Error },
+
+    #[error("`{path}` cannot be read; run `make components`", path = path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+
+    #[error("`{path}` is larger than {bytes_max} bytes", path = path.display())]
+    TooLarge { path: PathBuf, bytes_max: u64 },
+
+    #[error("`{path}`: {detail}", path = path.display())]
+    Manifest { path: PathBuf, detail: String },
+
+    #[error("`{path}` holds a second component `{component}`; remove one of them", path = path.display())]
+    Twice { component: String, path: PathBuf },
+
+    #[error("component `{component}` is machine code, not WebAssembly; only the engine makes that")]
+    Precompiled { component: String },
+
+    #[error("component `{component}` does not compile; build it for `wasm32-wasip2`")]
+    Compile { component: String, source: wasmtime::Error },
+
+    #[error("component `{component}` imports `{import}`, which its world `{world}` does not give")]
+    Import { component: String, import: String, world: &'static str },
+
+    #[error("component `{component}` does not fit the contract; build it against `wit/endpoint.wit`")]
+    Link { component: String, source: wasmtime::Error },
+
+    #[error("component `{component}` cannot describe itself")]
+    Describe { component: String, source: Fault },
+
+    #[error("component `{component}` says that its name is `{described}`; its manifest must agree")]
+    Name { component: String, described: String },
+}

@@ -1,0 +1,36 @@
+//! What `wasmtime` makes of `wit/endpoint.wit`: the contract as Rust types, host side.
+#![expect(
+    unreachable_pub,
+    missing_debug_implementations,
+    clippy::all,
+    clippy::pedantic,
+    reason = "generated code"
+)]
+
+wasmtime::component::bindgen!({
+    path: "../wit/endpoint.wit",
+    // A component may be made for any world of the contract. What it exports is the same in all of
+    // them; what it may import is checked against its own world by `catalog`.
+    inline: "
+        package campanile:host;
+        world every-kind {
+            import campanile:endpoint/http@0.9.0;
+            import campanile:endpoint/secrets@0.9.0;
+            import campanile:endpoint/net@0.9.0;
+            import campanile:endpoint/files@0.9.0;
+            import campanile:endpoint/log@0.9.0;
+            export campanile:endpoint/kind@0.9.0;
+        }
+    ",
+    world: "campanile:host/every-kind",
+    imports: {
+        "campanile:endpoint/http.send": async | trappable,
+        default: trappable,
+    },
+    exports: { default: async },
+    require_store_data_send: true,
+    additional_derives: [Clone],
+});
+
+pub use campanile::endpoint::{alerts, files, http, log, net, secrets};
+pub use exports::campanile::endpoint::kind;

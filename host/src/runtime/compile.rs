@@ -1,0 +1,154 @@
+//! Machine code: made once per component and engine, kept under a MAC.
+//!
+//! Promise: nothing is loaded as machine code but what this installation made itself: the file's
+//! MAC is checked over the very bytes that are loaded, with a key that only the engine's user reads.
+
+use std::fs::{self, OpenOptions};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::RuntimeError;
+
+const MAC_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
+const CODE_BYTES_MAX: u64 = 256 << 20;
+
+/// A folder of compiled components.
+#[derive(Debug)]
+pub(super) struct CodeCache {
+    folder: PathBuf,
+    key: [u8; KEY_BYTES],
+}
+
+/// Where machine code came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    Compiled,
+    Cached,
+}
+
+impl CodeCache {
+    /// Opens the folder, and makes it and its key at the first start.
+    pub(super) fn open(folder: &Path) -> Result<Self, RuntimeError> {
+        let cannot = |source| RuntimeError::Cache { path: folder.to_owned(), source };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+        let mode = fs::metadata(folder).map_err(cannot)?.permissions().mode();
+        if mode & 0o022 != 0 {
+            return Err(RuntimeError::CacheOpen { path: folder.to_owned() });
+        }
+        let key = key(folder).map_err(cannot)?;
+        Ok(Self { folder: folder.to_owned(), key })
+    }
+
+    /// The component as machine code. `digest` is the SHA-256 of `wasm`.
+    pub(super) fn load(
+        &self,
+        engine: &Engine,
+        name: &str,
+        wasm: &[u8],
+        digest: [u8; 32],
+    ) -> Result<(Component, Code), RuntimeError> {
+        if Engine::detect_precompiled(wasm).is_some() {
+            return Err(RuntimeError::Precompiled { component: name.to_owned() });
+        }
+        let path = self.folder.join(file_name(engine, digest));
+        if let Some(code) = self.read(&path) {
+            // SAFETY: the MAC says that this engine's own `serialize` made these bytes, and they
+            // are in memory that nobody else writes.
+            #[expect(unsafe_code, reason = "the only way to load machine code")]
+            let component = unsafe { Component::deserialize(engine, &code) };
+            if let Ok(component) = component {
+                return Ok((component, Code::Cached));
+            }
+        }
+        let broken = |source| RuntimeError::Compile { component: name.to_owned(), source };
+        let component = Component::from_binary(engine, wasm).map_err(broken)?;
+        let code = component.serialize().map_err(broken)?;
+        if let Err(error) = self.write(&path, &code) {
+            tracing::warn!(%error, component = name, "Machine code cannot be kept; the next start compiles again.");
+        }
+        Ok((component, Code::Compiled))
+    }
+
+    /// The file's machine code, if it is ours.
+    fn read(&self, path: &Path) -> Option<Vec<u8>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+            .open(path)
+            .ok()?;
+        let mut bytes = Vec::new();
+        file.take(CODE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+        let (code, tag) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
+        self.mac(path, code).verify_slice(tag).ok()?;
+        bytes.truncate(bytes.len() - MAC_BYTES);
+        Some(bytes)
+    }
+
+    /// Replaces the file whole, so that a crash leaves the old one or the new one.
+    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
+        let new = path.with_extension(format!("new-{}", std::process::id()));
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(code)?;
+        file.write_all(&self.mac(path, code).finalize().into_bytes())?;
+        fs::rename(&new, path)
+    }
+
+    /// The name is part of it, so that one component's code cannot stand in for another's.
+    fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        mac.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        mac.update(&[0]);
+        mac.update(code);
+        mac
+    }
+}
+
+/// Hash of the wasm and of everything about the engine that machine code depends on.
+fn file_name(engine: &Engine, digest: [u8; 32]) -> String {
+    struct Hashed(Sha256);
+    impl Hasher for Hashed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut hashed = Hashed(Sha256::new());
+    hashed.0.update(digest);
+    engine.precompile_compatibility_hash().hash(&mut hashed);
+    let name: [u8; 32] = hashed.0.finalize().into();
+    let mut text: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.push_str(".code");
+    text
+}
+
+/// The folder's key. Two processes that start at once agree on one.
+fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
+    let path = folder.join("key");
+    if !path.try_exists()? {
+        let mut key = [0; KEY_BYTES];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let new = folder.join(format!("key.new-{}", std::process::id()));
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&key)?;
+        file.sync_all()?;
+        match fs::hard_link(&new, &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => fs::remove_file(&new)?,
+        }
+    }
+    let mut key = [0; KEY_BYTES];
+    fs::File::open(&path)?.read_exact(&mut key)?;
+    Ok(key)
+}

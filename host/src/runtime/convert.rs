@@ -1,0 +1,141 @@
+//! An alert as the contract has it.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+
+use super::bindings::alerts as contract;
+use crate::alert::{Action, Alert, Flow, Party, Severity, Traffic};
+
+pub(super) fn alert(alert: &Alert, zone: &TimeZone) -> contract::Alert {
+    contract::Alert {
+        id: alert.id.to_string(),
+        fingerprint: alert.fingerprint.to_string(),
+        episode: alert.episode.to_string(),
+        producer: alert.producer.clone(),
+        time: instant(alert.time_ms, zone),
+        received: instant(alert.received_ms, zone),
+        ended: alert.ended_ms.map(|ms| instant(ms, zone)),
+        severity: severity(alert.severity),
+        score: alert.score,
+        action: match alert.action {
+            Action::Store => contract::Action::Store,
+            Action::Engage => contract::Action::Engage,
+            Action::Release => contract::Action::Release,
+        },
+        category: alert.category.clone(),
+        alert_type: alert.alert_type.clone(),
+        title: alert.title.clone(),
+        text: alert.text.clone(),
+        entity_kind: alert.entity_kind.clone(),
+        entity_value: alert.entity_value.clone(),
+        interface_name: alert.interface_name.clone(),
+        flow: alert.flow.as_ref().map(flow),
+        host: alert.host.as_ref().map(party),
+        link: alert.link.clone(),
+        labels: alert.labels.clone(),
+        annotations: alert.annotations.clone(),
+        raw: alert.raw.clone(),
+    }
+}
+
+/// One moment, three ways. A moment beyond the year 9999 is told as its last millisecond.
+pub(super) fn instant(unix_ms: u64, zone: &TimeZone) -> contract::Instant {
+    let at = i64::try_from(unix_ms)
+        .ok()
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+        .unwrap_or(Timestamp::MAX);
+    let here = zone.to_offset(at);
+    let offset = here.seconds() / 60;
+    let sign = if offset < 0 { '-' } else { '+' };
+    let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
+    let mut local = civil(here.to_datetime(at));
+    local.push(sign);
+    local.push_str(&format!("{hours:02}:{minutes:02}"));
+    contract::Instant { unix_ms, utc: civil(Offset::UTC.to_datetime(at)) + "Z", local }
+}
+
+fn civil(at: jiff::civil::DateTime) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        at.millisecond()
+    )
+}
+
+fn severity(severity: Severity) -> contract::Severity {
+    match severity {
+        Severity::None => contract::Severity::None,
+        Severity::Debug => contract::Severity::Debug,
+        Severity::Info => contract::Severity::Info,
+        Severity::Notice => contract::Severity::Notice,
+        Severity::Warning => contract::Severity::Warning,
+        Severity::Error => contract::Severity::Error,
+        Severity::Critical => contract::Severity::Critical,
+        Severity::Alert => contract::Severity::Alert,
+        Severity::Emergency => contract::Severity::Emergency,
+    }
+}
+
+fn flow(flow: &Flow) -> contract::Flow {
+    contract::Flow {
+        client: party(&flow.client),
+        server: party(&flow.server),
+        transport: flow.transport.clone(),
+        transport_number: flow.transport_number,
+        application: flow.application.clone(),
+        vlan: flow.vlan,
+        community_id: flow.community_id.clone(),
+        sent: traffic(flow.sent),
+        received: traffic(flow.received),
+        blocked: flow.blocked,
+    }
+}
+
+fn traffic(traffic: Traffic) -> contract::Traffic {
+    contract::Traffic { bytes: traffic.bytes, packets: traffic.packets }
+}
+
+fn party(party: &Party) -> contract::Party {
+    contract::Party {
+        ip: party.ip.clone(),
+        port: party.port,
+        name: party.name.clone(),
+        mac: party.mac.clone(),
+        autonomous_system: party.autonomous_system.as_ref().map(|system| {
+            contract::AutonomousSystem { number: system.number, name: system.name.clone() }
+        }),
+        country: party.country.clone(),
+        city: party.city.clone(),
+        continent: party.continent.clone(),
+        location: party.location,
+        is_local: party.is_local,
+        is_attacker: party.is_attacker,
+        is_victim: party.is_victim,
+        is_blacklisted: party.is_blacklisted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_told_in_utc_and_in_the_recipients_zone() {
+        let ms = 1_795_488_660_007;
+        let table = [
+            (TimeZone::UTC, "2026-11-24T02:51:00.007+00:00"),
+            (TimeZone::fixed(jiff::tz::offset(1)), "2026-11-24T03:51:00.007+01:00"),
+            (TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap()), "2026-11-23T23:21:00.007-03:30"),
+        ];
+        for (zone, local) in table {
+            let told = instant(ms, &zone);
+            assert_eq!((told.utc.as_str(), told.local.as_str()), ("2026-11-24T02:51:00.007Z", local));
+        }
+        assert_eq!(instant(u64::MAX, &TimeZone::UTC).utc, "9999-12-30T22:00:00.999Z");
+    }
+}

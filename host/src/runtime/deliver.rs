@@ -1,0 +1,123 @@
+//! `deliver`: one message to its service, in a store that has the doors of one endpoint.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+use super::bindings::kind;
+use super::catalog::Kind;
+use super::format::tell_log;
+use super::guest::{Guest, Moment};
+use super::session::Session;
+use super::{Fault, Runtime, convert};
+use crate::capability::http::HttpDoor;
+use crate::delivery::{Delivery, Message, Seen};
+
+/// A store in which the messages of one micro-batch are delivered, one after the other.
+pub struct Delivering {
+    session: Session,
+    wall: Duration,
+}
+
+impl std::fmt::Debug for Delivering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Delivering")
+    }
+}
+
+/// What came of one call: what the component says, and what the host saw.
+#[derive(Debug)]
+pub struct Told {
+    /// After `Err` the store is spent.
+    pub outcome: Result<kind::Outcome, Fault>,
+    pub seen: Seen,
+}
+
+/// The circumstances of one try.
+#[derive(Clone, Copy, Debug)]
+pub struct Try<'a> {
+    pub number: u32,
+    pub now_ms: u64,
+    pub first_ms: u64,
+    pub zone: &'a TimeZone,
+}
+
+impl Delivering {
+    pub async fn open(
+        runtime: &Arc<Runtime>,
+        kind: &Kind,
+        door: HttpDoor,
+    ) -> Result<Self, Fault> {
+        let guest = Guest::new(&runtime.limits, Moment::Live, Some(door));
+        let session = Session::open(runtime, &kind.deliver, guest).await?;
+        let asked = Duration::from_millis(kind.descriptor.deliver_ms.into());
+        Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })
+    }
+
+    /// Time on a core since the last time this was asked.
+    pub fn take_on_core(&self) -> Duration {
+        self.session.take_on_core()
+    }
+
+    /// `deliveries` are the members of `message`, in order.
+    pub async fn call(
+        &mut self,
+        message: &Message,
+        deliveries: &[Delivery],
+        settings: &str,
+        this: Try<'_>,
+    ) -> Told {
+        if let Some(door) = &mut self.session.store.data_mut().http {
+            door.begin(Instant::now() + self.wall);
+        }
+        let attempt = attempt(message, deliveries, self.wall, this);
+        let message = contract_message(message);
+        let outcome = self
+            .session
+            .call(self.wall, |instance, store| {
+                instance.campanile_endpoint_kind().call_deliver(store, &message, settings, &attempt)
+            })
+            .await;
+        let outcome = outcome.map_err(|end| self.session.fault(end));
+        tell_log(&self.session, "deliver");
+        let door = self.session.store.data().http.as_ref();
+        Told { outcome, seen: door.map(|door| door.seen().clone()).unwrap_or_default() }
+    }
+}
+
+fn attempt(
+    message: &Message,
+    deliveries: &[Delivery],
+    wall: Duration,
+    this: Try<'_>,
+) -> kind::Attempt {
+    kind::Attempt {
+        message_id: message.id.to_string(),
+        number: this.number,
+        now: convert::instant(this.now_ms, this.zone),
+        first: convert::instant(this.first_ms, this.zone),
+        carry: message.carry.clone(),
+        deliveries: deliveries
+            .iter()
+            .map(|one| kind::Owed {
+                delivery_id: one.id.to_string(),
+                previous: one.previous.clone(),
+            })
+            .collect(),
+        deadline_ms: u32::try_from(wall.as_millis()).unwrap_or(u32::MAX),
+        purpose: kind::Purpose::Live,
+    }
+}
+
+fn contract_message(message: &Message) -> kind::Message {
+    kind::Message {
+        alerts: (0..).take(message.members.len()).collect(),
+        summary: message.summary.clone(),
+        content_type: message.content_type.clone(),
+        body: message.body.clone(),
+        notes: message.notes.clone(),
+        repeat_safe_ms: message.repeat_safe_ms,
+    }
+}

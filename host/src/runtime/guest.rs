@@ -1,0 +1,45 @@
+//! What the host keeps beside one store: the guest's limits, its doors, and what it said.
+
+use std::sync::{Arc, Mutex};
+
+use wasmtime::component::ResourceTable;
+
+use super::limits::{CpuMeter, Limits, StoreBudget};
+use crate::capability::http::HttpDoor;
+use crate::capability::log::GuestLog;
+
+/// The data of one store. Made for one micro-batch of one recipient, and thrown away with it.
+pub(super) struct Guest {
+    pub(super) table: ResourceTable,
+    pub(super) budget: StoreBudget,
+    pub(super) meter: Arc<CpuMeter>,
+    /// Shared with the guest's standard output.
+    pub(super) log: Arc<Mutex<GuestLog>>,
+    /// What the store was given toward the network; `None` while formatting.
+    pub(super) http: Option<HttpDoor>,
+    pub(super) moment: Moment,
+}
+
+/// What clocks and random show the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// `format`: time stands, random is constant.
+    Still,
+    /// `deliver`, `probe`: the machine's clocks in steps of a millisecond, the machine's random.
+    Live,
+}
+
+impl Guest {
+    pub(super) fn new(limits: &Limits, moment: Moment, http: Option<HttpDoor>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(limits.store_handles_count);
+        Self {
+            table,
+            budget: StoreBudget::new(limits),
+            meter: Arc::new(CpuMeter::default()),
+            log: Arc::new(Mutex::new(GuestLog::new(limits.log_lines_max, limits.log_bytes_max))),
+            http,
+            moment,
+        }
+    }
+}
