@@ -22,13 +22,12 @@ use crate::config::{Config, List, Problem};
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
-use crate::runtime::RuntimeError;
+use crate::runtime::{Catalog, RuntimeError};
 use crate::store::{Store, StoreError, StoreLimits};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
 
-pub use build::{Parts, components};
-pub use preview::{Preview, PreviewError, PreviewInput, preview};
+pub use preview::{Preview, PreviewError, PreviewInput, Previewer};
 
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +116,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         // A panic was logged where it happened; nothing is lost by it.
         Some(Err(_)) | None => Ok(()),
     }
+}
+
+/// The kinds that are installed.
+pub async fn catalog(config: &Config) -> Result<Arc<Catalog>, AppError> {
+    Ok(build::parts(config).await?.catalog)
 }
 
 /// SIGTERM and SIGINT.

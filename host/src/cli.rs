@@ -65,7 +65,7 @@ pub async fn run(args: Args, out: &mut (dyn Write + Send)) -> Result<(), Failure
     // Only the engine tells of its life; other commands speak through their result.
     let quiet = if matches!(args.command, Command::Serve) { "info" } else { "warn" };
     let filter = config::log_filter();
-    telemetry::start_logs(args.log_format, Some(filter.as_deref().unwrap_or(quiet)))
+    telemetry::start_logs(args.log_format, filter.as_deref().unwrap_or(quiet))
         .map_err(|error| Failure::new(Exit::Usage, error))?;
     args.command.run(&Common { config: config::path(args.config), json: args.json }, out).await
 }

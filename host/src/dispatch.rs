@@ -57,7 +57,9 @@ pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(),
         match joined {
             Ok(done) => done?,
             // A lane holds no delivery itself; the other lanes go on, and the engine says so.
-            Err(panic) => error!(error = %panic, "A lane panicked; its recipient gets nothing until a restart."),
+            Err(panic) => {
+                error!(error = %panic, "A lane panicked; its recipient gets nothing until a restart.")
+            }
         }
     }
     Ok(())

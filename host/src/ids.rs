@@ -237,7 +237,9 @@ mod tests {
     fn a_delivery_id_reads_back_what_it_wrote() {
         let id = DeliveryId { alert: AlertIds::default().next(1), recipient: RecipientId(7) };
         assert_eq!(id.to_string().parse(), Ok(id));
-        for wrong in ["", "7", "-7", "01JD-7", "01JD8Q5W3V9T6Z0M4K2N7P1R5S", "01JD8Q5W3V9T6Z0M4K2N7P1R5S-x"] {
+        for wrong in
+            ["", "7", "-7", "01JD-7", "01JD8Q5W3V9T6Z0M4K2N7P1R5S", "01JD8Q5W3V9T6Z0M4K2N7P1R5S-x"]
+        {
             assert_eq!(wrong.parse::<DeliveryId>(), Err(IdError::Delivery), "{wrong:?}");
         }
     }

@@ -147,7 +147,11 @@ impl Queue {
 
     /// What is due of one recipient: at most `max` deliveries, at most one per fingerprint, or one
     /// message that is to be sent again. `None` where nothing is due. Safe to drop.
-    pub async fn lease(&self, recipient: RecipientId, max: usize) -> Result<Option<Lease>, StoreError> {
+    pub async fn lease(
+        &self,
+        recipient: RecipientId,
+        max: usize,
+    ) -> Result<Option<Lease>, StoreError> {
         let cell = self.lanes.cell(recipient);
         if self.store.is_backed_up() {
             return Ok(None);
@@ -229,7 +233,9 @@ pub struct BatchKey {
 pub enum Committed {
     Fresh,
     /// The same batch was taken in within the last ten minutes, and was answered this.
-    Repeated { answer: String },
+    Repeated {
+        answer: String,
+    },
     /// The key was used within the last ten minutes for another body.
     KeyReused,
 }
@@ -239,7 +245,10 @@ pub enum Committed {
 pub enum Work {
     Fresh(Vec<Delivery>),
     /// `deliveries` are the members of `message`, in their order.
-    Again { message: Message, deliveries: Vec<Delivery> },
+    Again {
+        message: Message,
+        deliveries: Vec<Delivery>,
+    },
 }
 
 /// The record of one message's try: what becomes of each member.

@@ -34,21 +34,39 @@ impl Records {
     }
 
     /// The id of the endpoint of this name, which is given one if it has none.
-    pub async fn register_endpoint(&self, tenant: TenantId, name: &str) -> Result<EndpointId, StoreError> {
+    pub async fn register_endpoint(
+        &self,
+        tenant: TenantId,
+        name: &str,
+    ) -> Result<EndpointId, StoreError> {
         const FIND: &str = "select id from endpoint where tenant = ?1 and name = ?2";
         const ADD: &str = "insert into endpoint (tenant, name) values (?1, ?2)";
-        self.register(Register { find: FIND, add: ADD, tenant, name: name.into() }).await.map(EndpointId)
+        self.register(Register { find: FIND, add: ADD, tenant, name: name.into() })
+            .await
+            .map(EndpointId)
     }
 
     /// The id of the recipient of this name, which is given one if it has none.
-    pub async fn register_recipient(&self, tenant: TenantId, name: &str) -> Result<RecipientId, StoreError> {
+    pub async fn register_recipient(
+        &self,
+        tenant: TenantId,
+        name: &str,
+    ) -> Result<RecipientId, StoreError> {
         const FIND: &str = "select id from recipient where tenant = ?1 and name = ?2";
         const ADD: &str = "insert into recipient (tenant, name) values (?1, ?2)";
-        self.register(Register { find: FIND, add: ADD, tenant, name: name.into() }).await.map(RecipientId)
+        self.register(Register { find: FIND, add: ADD, tenant, name: name.into() })
+            .await
+            .map(RecipientId)
     }
 
-    pub async fn deliveries(&self, tenant: TenantId, query: DeliveryQuery) -> Result<Vec<DeliveryRecord>, StoreError> {
-        let listed = self.0.read(move |db| list(db, tenant, query).map_err(StoreError::sqlite("list deliveries")));
+    pub async fn deliveries(
+        &self,
+        tenant: TenantId,
+        query: DeliveryQuery,
+    ) -> Result<Vec<DeliveryRecord>, StoreError> {
+        let listed = self
+            .0
+            .read(move |db| list(db, tenant, query).map_err(StoreError::sqlite("list deliveries")));
         listed.await
     }
 
@@ -58,7 +76,9 @@ impl Records {
         tenant: TenantId,
         id: DeliveryId,
     ) -> Result<Option<(DeliveryRecord, Vec<AttemptRecord>)>, StoreError> {
-        let found = self.0.read(move |db| find(db, tenant, id).map_err(StoreError::sqlite("read a delivery")));
+        let found = self
+            .0
+            .read(move |db| find(db, tenant, id).map_err(StoreError::sqlite("read a delivery")));
         found.await
     }
 
@@ -131,10 +151,15 @@ macro_rules! deliveries {
 
 /// By state, since each has the way to its rows that is short for it: delivered ones are most of
 /// the table, pending ones have an index by recipient, and the others an index by tenant.
-fn list(db: &Prepared<'_>, tenant: TenantId, query: DeliveryQuery) -> rusqlite::Result<Vec<DeliveryRecord>> {
+fn list(
+    db: &Prepared<'_>,
+    tenant: TenantId,
+    query: DeliveryQuery,
+) -> rusqlite::Result<Vec<DeliveryRecord>> {
     const ANY: &str = deliveries!("d.seq < ?2 order by d.seq desc limit ?3");
     const DELIVERED: &str = deliveries!("d.state = 1 and d.seq < ?2 order by d.seq desc limit ?3");
-    const APART: &str = deliveries!("d.state >= 2 and d.state = ?4 and d.seq < ?2 order by d.seq desc limit ?3");
+    const APART: &str =
+        deliveries!("d.state >= 2 and d.state = ?4 and d.seq < ?2 order by d.seq desc limit ?3");
     const ONE: &str = deliveries!("d.seq = ?2");
     let before = match query.before {
         Some(id) => match seq_of(db, tenant, id)? {
@@ -152,21 +177,31 @@ fn list(db: &Prepared<'_>, tenant: TenantId, query: DeliveryQuery) -> rusqlite::
         }
         Some(State::Pending) => {
             let newest = newest_pending(db, tenant, before, query.limit)?;
-            let records = newest.into_iter().map(|seq| db.first(ONE, params![tenant.0, seq], delivery_record));
+            let records = newest
+                .into_iter()
+                .map(|seq| db.first(ONE, params![tenant.0, seq], delivery_record));
             records.filter_map(Result::transpose).collect()
         }
     }
 }
 
 /// The newest of each recipient, then the newest of those.
-fn newest_pending(db: &Prepared<'_>, tenant: TenantId, before: i64, limit: u32) -> rusqlite::Result<Vec<i64>> {
+fn newest_pending(
+    db: &Prepared<'_>,
+    tenant: TenantId,
+    before: i64,
+    limit: u32,
+) -> rusqlite::Result<Vec<i64>> {
     const NEXT: &str = "select recipient from delivery where state = 0 and recipient > ?1 order by recipient limit 1";
-    const NEWEST: &str = "select seq from delivery where state = 0 and recipient = ?1 and seq < ?2 and tenant = ?3
+    const NEWEST: &str =
+        "select seq from delivery where state = 0 and recipient = ?1 and seq < ?2 and tenant = ?3
         order by seq desc limit ?4";
     let mut newest = Vec::new();
     let mut after = -1_i64;
     while let Some(recipient) = db.first(NEXT, [after], |row| row.get(0))? {
-        newest.extend(db.all(NEWEST, params![recipient, before, tenant.0, limit], |row| row.get::<_, i64>(0))?);
+        newest.extend(db.all(NEWEST, params![recipient, before, tenant.0, limit], |row| {
+            row.get::<_, i64>(0)
+        })?);
         after = recipient;
     }
     newest.sort_unstable_by(|a, b| b.cmp(a));
@@ -180,14 +215,17 @@ fn find(
     id: DeliveryId,
 ) -> rusqlite::Result<Option<(DeliveryRecord, Vec<AttemptRecord>)>> {
     const ONE: &str = deliveries!("d.seq = ?2");
-    const ATTEMPTS: &str = "select message, number, at_ms, took_ms, outcome, code, detail, origin, status,
+    const ATTEMPTS: &str =
+        "select message, number, at_ms, took_ms, outcome, code, detail, origin, status,
             sent_bytes, received_bytes
         from attempt where tenant = ?1 and seq in (
             select attempt from attempt_before where delivery = ?2
             union all select attempt from delivery where seq = ?2
         ) order by seq";
     let Some(seq) = seq_of(db, tenant, id)? else { return Ok(None) };
-    let Some(record) = db.first(ONE, params![tenant.0, seq], delivery_record)? else { return Ok(None) };
+    let Some(record) = db.first(ONE, params![tenant.0, seq], delivery_record)? else {
+        return Ok(None);
+    };
     let attempts = db.all(ATTEMPTS, params![tenant.0, seq], |row| attempt_record(row, 0))?;
     Ok(Some((record, attempts)))
 }

@@ -63,7 +63,11 @@ impl std::fmt::Debug for Runtime {
 
 impl Runtime {
     /// `calls_count`: stores that may be alive at once; `cache_dir`: for machine code.
-    pub fn new(limits: Limits, calls_count: u32, cache_dir: &Path) -> Result<Arc<Self>, RuntimeError> {
+    pub fn new(
+        limits: Limits,
+        calls_count: u32,
+        cache_dir: &Path,
+    ) -> Result<Arc<Self>, RuntimeError> {
         let (engine, allocation) = engine::make(&limits, calls_count)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
@@ -128,7 +132,9 @@ pub enum RuntimeError {
     #[error("component `{component}` imports `{import}`, which its world `{world}` does not give")]
     Import { component: String, import: String, world: &'static str },
 
-    #[error("component `{component}` does not fit the contract; build it against `wit/endpoint.wit`")]
+    #[error(
+        "component `{component}` does not fit the contract; build it against `wit/endpoint.wit`"
+    )]
     Link { component: String, source: wasmtime::Error },
 
     #[error("component `{component}` cannot describe itself")]

@@ -23,11 +23,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use self::checkpoint::Checkpointer;
 pub use self::error::StoreError;
+use self::inbox::{Ending, Inbox};
 pub(crate) use self::inbox::{Refusal, Wakes, Weight, WriteJob};
 pub(crate) use self::prepared::Prepared;
-use self::checkpoint::Checkpointer;
-use self::inbox::{Ending, Inbox};
 use self::reader::Reader;
 pub(crate) use self::writer::KEY_LIFE_MS;
 use self::writer::Writer;
@@ -76,8 +76,13 @@ struct Inner {
 
 impl Store {
     /// Opens the store in `data_dir`, and makes folder and file where there are none.
-    pub fn open(data_dir: &Path, clock: Arc<Clock>, limits: StoreLimits) -> Result<Self, StoreError> {
-        let unusable = |source| StoreError::Folder { path: data_dir.into(), source: Arc::new(source) };
+    pub fn open(
+        data_dir: &Path,
+        clock: Arc<Clock>,
+        limits: StoreLimits,
+    ) -> Result<Self, StoreError> {
+        let unusable =
+            |source| StoreError::Folder { path: data_dir.into(), source: Arc::new(source) };
         DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unusable)?;
         let lock = lock(data_dir)?;
         let file = data_dir.join("campanile.db");
@@ -86,9 +91,16 @@ impl Store {
         let connection = schema::open(&file)?;
 
         let inbox = Arc::new(Inbox::new(limits));
-        let checkpointer = Checkpointer::start(schema::open_beside(&file)?, inbox.clone()).map_err(unusable)?;
+        let checkpointer =
+            Checkpointer::start(schema::open_beside(&file)?, inbox.clone()).map_err(unusable)?;
         let (reader, reading) = Reader::start(schema::open_to_read(&file)?).map_err(unusable)?;
-        let writer = Writer::new(inbox.clone(), clock.clone(), checkpointer, data_dir, limits.free_bytes_min);
+        let writer = Writer::new(
+            inbox.clone(),
+            clock.clone(),
+            checkpointer,
+            data_dir,
+            limits.free_bytes_min,
+        );
         let writing = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&connection))
@@ -127,7 +139,10 @@ impl Store {
     }
 
     /// Calls `read` on the reader thread, before all record queries.
-    pub(crate) fn read_first(&self, read: impl FnOnce(&Prepared<'_>) + Send + 'static) -> Result<(), StoreError> {
+    pub(crate) fn read_first(
+        &self,
+        read: impl FnOnce(&Prepared<'_>) + Send + 'static,
+    ) -> Result<(), StoreError> {
         self.0.reader.first(Box::new(read))
     }
 

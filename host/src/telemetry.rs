@@ -188,9 +188,8 @@ pub enum LogFormat {
 }
 
 /// Sends logs to stderr from now on. Called once, by `main`.
-pub fn start_logs(format: LogFormat, filter: Option<&str>) -> Result<(), LogError> {
-    let filter = EnvFilter::try_new(filter.unwrap_or("info"))
-        .map_err(|source| LogError::Filter { source })?;
+pub fn start_logs(format: LogFormat, filter: &str) -> Result<(), LogError> {
+    let filter = EnvFilter::try_new(filter).map_err(|source| LogError::Filter { source })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => {

@@ -101,7 +101,7 @@ fn kind_view(kind: &Kind) -> serde_json::Value {
         "summary": kind.descriptor.summary,
         "world": kind.manifest.world.name(),
         "origins": kind.manifest.origins,
-        "sha256": hex(&kind.digest),
+        "sha256": kind.sha256(),
         "endpoint_schema": schema_value(&kind.descriptor.endpoint_schema),
         "recipient_schema": schema_value(&kind.descriptor.recipient_schema),
     })
@@ -153,10 +153,6 @@ pub(super) async fn no_method() -> Problem {
 
 fn tenant(Admitted(caller): Admitted) -> Result<TenantId, Problem> {
     caller.map(|one| one.tenant).ok_or_else(|| Problem::unauthorized(false))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A component's schema as JSON; as text where it is none.

@@ -24,7 +24,7 @@ const SPARE_INSTANCES: u32 = 16;
 
 /// What stands before the store is opened: components, and the configuration checked against them.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Parts {
     pub runtime: Arc<Runtime>,
     pub catalog: Arc<Catalog>,
     pub site: Site,
@@ -32,7 +32,10 @@ pub struct Parts {
 
 /// Loads the components and checks that every endpoint and recipient can be built.
 pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
-    let (runtime, catalog) = components(config).await?;
+    let limits = limits(&config.limits);
+    let calls = config.limits.calls_count.get().saturating_add(SPARE_INSTANCES);
+    let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
+    let catalog = Arc::new(Catalog::load(&runtime, &config.components_dir).await?);
     let mut problems = Vec::new();
     let zone = TimeZone::get(&config.zone).unwrap_or_else(|_| {
         problems.push(Problem {
@@ -58,15 +61,6 @@ pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
         zone,
     };
     Ok(Parts { runtime, catalog, site })
-}
-
-/// The components that are installed, whatever the endpoints of `config` make of them.
-pub async fn components(config: &Config) -> Result<(Arc<Runtime>, Arc<Catalog>), AppError> {
-    let limits = limits(&config.limits);
-    let calls = config.limits.calls_count.get().saturating_add(SPARE_INSTANCES);
-    let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
-    let catalog = Arc::new(Catalog::load(&runtime, &config.components_dir).await?);
-    Ok((runtime, catalog))
 }
 
 /// The recipients with their endpoints, and the router over them; ids come from the store.

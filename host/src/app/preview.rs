@@ -10,6 +10,7 @@ use crate::delivery::Delivery;
 use crate::dispatch::Destination;
 use crate::ids::{AlertIds, DeliveryId, TenantId};
 use crate::ingest::{Arrival, BadBody, Rejection, native, ntopng};
+use crate::route::Router;
 use crate::runtime::{Draft, Fault, Formatting};
 
 /// Alerts to be shown, as they would arrive.
@@ -36,58 +37,116 @@ pub struct Preview {
 #[non_exhaustive]
 pub enum PreviewError {
     #[error(transparent)]
-    App(#[from] AppError),
-    #[error(transparent)]
     Body(BadBody),
     #[error(transparent)]
     Alert(Rejection),
-    #[error("there is no recipient `{name}`; the configuration has: {known}")]
-    NoRecipient { name: String, known: String },
     #[error("recipient `{recipient}`: the component failed")]
     Fault { recipient: String, source: Fault },
 }
 
-/// Formats `input` for every recipient, or for the one named.
-pub async fn preview(
-    config: &Config,
-    input: PreviewInput<'_>,
-    recipient: Option<&str>,
-) -> Result<Vec<Preview>, PreviewError> {
-    let parts = build::parts(config).await?;
-    let (destinations, router) = build::destinations_unstored(config, &parts)?;
-    let alerts = read(input)?;
-    let mut previews = Vec::new();
-    for destination in &destinations {
-        if recipient.is_some_and(|name| name != destination.name) {
-            continue;
+/// The parts of the engine that a preview needs: no store, no network.
+#[derive(Debug)]
+pub struct Previewer {
+    parts: build::Parts,
+    destinations: Vec<Arc<Destination>>,
+    router: Router,
+    batch_max: usize,
+}
+
+impl Previewer {
+    pub async fn open(config: &Config) -> Result<Self, AppError> {
+        let parts = build::parts(config).await?;
+        let (destinations, router) = build::destinations_unstored(config, &parts)?;
+        Ok(Self { parts, destinations, router, batch_max: config.dispatch.batch_max.get() })
+    }
+
+    /// Formats `input` for every recipient, or for the one named.
+    pub async fn preview(
+        &self,
+        input: PreviewInput<'_>,
+        recipient: Option<&str>,
+    ) -> Result<Vec<Preview>, PreviewError> {
+        let alerts = read(input)?;
+        let mut previews = Vec::new();
+        for destination in &self.destinations {
+            if recipient.is_some_and(|name| name != destination.name) {
+                continue;
+            }
+            let (wanted, mut left_out) = self.share(destination, &alerts);
+            let drafts =
+                self.format(destination, &wanted, &mut left_out).await.map_err(|source| {
+                    PreviewError::Fault { recipient: destination.name.clone(), source }
+                })?;
+            previews.push(Preview {
+                recipient: destination.name.clone(),
+                endpoint: destination.endpoint.name.clone(),
+                kind: destination.endpoint.kind.name.clone(),
+                drafts,
+                left_out,
+            });
         }
+        Ok(previews)
+    }
+
+    /// The recipient's alerts with their positions, and why it does not get the others.
+    fn share(
+        &self,
+        destination: &Destination,
+        alerts: &[Arc<Alert>],
+    ) -> (Vec<Placed>, Vec<LeftOut>) {
         let mut wanted = Vec::new();
         let mut left_out = Vec::new();
         for (at, alert) in alerts.iter().enumerate() {
-            let decision = router.decide(alert).find(|(id, _)| *id == destination.id);
-            match decision {
-                Some((_, Ok(()))) => wanted.push((at, alert)),
+            match self.router.decide(alert).find(|(id, _)| *id == destination.id) {
+                Some((_, Ok(()))) => wanted.push((at, Arc::clone(alert))),
                 Some((_, Err(reason))) => left_out.push((at, reason.to_string())),
                 None => left_out.push((at, "it belongs to another tenant".to_owned())),
             }
         }
-        let drafts = format(&parts, destination, config.dispatch.batch_max.get(), &wanted, &mut left_out)
-            .await
-            .map_err(|source| PreviewError::Fault { recipient: destination.name.clone(), source })?;
-        previews.push(Preview {
-            recipient: destination.name.clone(),
-            endpoint: destination.endpoint.name.clone(),
-            kind: destination.endpoint.kind.name.clone(),
-            drafts,
-            left_out,
-        });
+        (wanted, left_out)
     }
-    match recipient {
-        Some(name) if previews.is_empty() => {
-            let known: Vec<_> = destinations.iter().map(|one| one.name.as_str()).collect();
-            Err(PreviewError::NoRecipient { name: name.to_owned(), known: known.join(", ") })
+
+    async fn format(
+        &self,
+        destination: &Destination,
+        wanted: &[Placed],
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<Vec<Draft>, Fault> {
+        let mut drafts = Vec::new();
+        for batch in wanted.chunks(self.batch_max) {
+            let kind = &destination.endpoint.kind;
+            let mut formatting = Formatting::open(&self.parts.runtime, kind).await?;
+            for group in batch.chunks(formatting.batch_max()) {
+                let deliveries: Vec<_> =
+                    group.iter().map(|(_, alert)| delivery(alert, destination)).collect();
+                let called = formatting.call(&deliveries, &destination.context, &destination.zone);
+                match called.await? {
+                    Ok(made) => {
+                        drafts.extend(made.drafts);
+                        let refused = made.skipped.into_iter().chain(made.rejected);
+                        left_out.extend(refused.map(|(at, detail)| (group[at].0, detail)));
+                    }
+                    Err(fault) => {
+                        let why = format!("the settings are wrong: {}", fault.detail);
+                        left_out.extend(group.iter().map(|(at, _)| (*at, why.clone())));
+                    }
+                }
+            }
         }
-        _ => Ok(previews),
+        Ok(drafts)
+    }
+}
+
+type Placed = (usize, Arc<Alert>);
+type LeftOut = (usize, String);
+
+fn delivery(alert: &Arc<Alert>, destination: &Destination) -> Delivery {
+    Delivery {
+        id: DeliveryId { alert: alert.id, recipient: destination.id },
+        alert: Arc::clone(alert),
+        attempts: 0,
+        first_ms: None,
+        previous: None,
     }
 }
 
@@ -106,40 +165,4 @@ fn read(input: PreviewInput<'_>) -> Result<Vec<Arc<Alert>>, PreviewError> {
         }
     };
     Ok(alerts.into_iter().map(Arc::new).collect())
-}
-
-async fn format(
-    parts: &build::Parts,
-    destination: &Destination,
-    batch_max: usize,
-    wanted: &[(usize, &Arc<Alert>)],
-    left_out: &mut Vec<(usize, String)>,
-) -> Result<Vec<Draft>, Fault> {
-    let mut drafts = Vec::new();
-    for batch in wanted.chunks(batch_max) {
-        let mut formatting = Formatting::open(&parts.runtime, &destination.endpoint.kind).await?;
-        for group in batch.chunks(formatting.batch_max()) {
-            let deliveries: Vec<_> = group
-                .iter()
-                .map(|(_, alert)| Delivery {
-                    id: DeliveryId { alert: alert.id, recipient: destination.id },
-                    alert: Arc::clone(alert),
-                    attempts: 0,
-                    first_ms: None,
-                    previous: None,
-                })
-                .collect();
-            let called = formatting.call(&deliveries, &destination.context, &destination.zone);
-            match called.await? {
-                Ok(made) => {
-                    drafts.extend(made.drafts);
-                    let refused = made.skipped.into_iter().chain(made.rejected);
-                    left_out.extend(refused.map(|(at, detail)| (group[at].0, detail)));
-                }
-                Err(fault) => left_out
-                    .extend(group.iter().map(|(at, _)| (*at, format!("settings: {}", fault.detail)))),
-            }
-        }
-    }
-    Ok(drafts)
 }

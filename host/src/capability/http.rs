@@ -123,7 +123,10 @@ impl HttpDoor {
                     }
                     Some(_) => {
                         self.seen.unanswered = false;
-                        return Err(unreachable("closed", "the connection closed before the request"));
+                        return Err(unreachable(
+                            "closed",
+                            "the connection closed before the request",
+                        ));
                     }
                     None => {
                         self.seen.sent_bytes += body_bytes;
@@ -138,7 +141,11 @@ impl HttpDoor {
         }
     }
 
-    async fn connect(&self, origin: &Origin, until: Instant) -> Result<Connection, contract::HttpError> {
+    async fn connect(
+        &self,
+        origin: &Origin,
+        until: Instant,
+    ) -> Result<Connection, contract::HttpError> {
         let until = until.min(Instant::now() + CONNECT_MAX);
         match tokio::time::timeout_at(until, self.gate.connector.connect(origin)).await {
             Ok(Ok(connection)) => Ok(connection),
@@ -229,8 +236,9 @@ fn headers(asked: &[(String, String)]) -> Result<HeaderMap, contract::HttpError>
         if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
             return Err(denied("header", &format!("`{name}` is written by the engine")));
         }
-        let value = HeaderValue::from_str(value)
-            .map_err(|_| denied("header", &format!("the value of `{name}` has control characters")))?;
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            denied("header", &format!("the value of `{name}` has control characters"))
+        })?;
         headers.append(name, value);
     }
     Ok(headers)
@@ -388,7 +396,8 @@ mod tests {
         assert_eq!(request.headers()[CONTENT_ENCODING], "gzip");
         let mut text = String::new();
         let packed = gzip(b"{}");
-        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text).unwrap();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut text)
+            .unwrap();
         assert_eq!(text, "{}");
     }
 }

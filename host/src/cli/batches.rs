@@ -48,28 +48,6 @@ pub(super) fn split(
     format: Format,
     body_bytes_max: usize,
 ) -> Result<Vec<Batch<'_>>, NotJson> {
-    let bytes_max = body_bytes_max.saturating_sub(FRAME_BYTES).min(BYTES_MAX);
-    let whole = whole(input, format)?;
-    let mut batches: Vec<Batch<'_>> = Vec::new();
-    let mut bytes = 0;
-    for (at, alert) in whole.alerts.into_iter().enumerate() {
-        let length = alert.get().len() + 1;
-        match batches.last_mut() {
-            Some(last) if last.alerts.len() < ALERTS_MAX && bytes + length <= bytes_max => {
-                last.alerts.push(alert);
-                bytes += length;
-            }
-            _ => {
-                batches.push(Batch { format: whole.format, first: at, alerts: vec![alert] });
-                bytes = length;
-            }
-        }
-    }
-    Ok(batches)
-}
-
-/// The same as one batch.
-pub(super) fn whole(input: &[u8], format: Format) -> Result<Batch<'_>, NotJson> {
     let mut alerts: Vec<&RawValue> = Vec::new();
     let mut seen = None;
     for value in serde_json::Deserializer::from_slice(input).into_iter::<&RawValue>() {
@@ -86,7 +64,23 @@ pub(super) fn whole(input: &[u8], format: Format) -> Result<Batch<'_>, NotJson> 
     let found = seen.or_else(|| alerts.first().map(|one| guess(one))).unwrap_or(Format::Native);
     let format = if format == Format::Auto { found } else { format };
 
-    Ok(Batch { format, first: 0, alerts })
+    let bytes_max = body_bytes_max.saturating_sub(FRAME_BYTES).min(BYTES_MAX);
+    let mut batches: Vec<Batch<'_>> = Vec::new();
+    let mut bytes = 0;
+    for (at, alert) in alerts.into_iter().enumerate() {
+        let length = alert.get().len() + 1;
+        match batches.last_mut() {
+            Some(last) if last.alerts.len() < ALERTS_MAX && bytes + length <= bytes_max => {
+                last.alerts.push(alert);
+                bytes += length;
+            }
+            _ => {
+                batches.push(Batch { format, first: at, alerts: vec![alert] });
+                bytes = length;
+            }
+        }
+    }
+    Ok(batches)
 }
 
 /// The input is not JSON.

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::output::{self, plain};
 use super::{Common, Exit, Failure};
-use crate::app;
 use crate::runtime::Kind;
 
 #[derive(Debug, Subcommand)]
@@ -26,7 +25,7 @@ pub(super) async fn run(
     common: &Common,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let (_runtime, catalog) = Box::pin(app::components(&common.load()?)).await?;
+    let catalog = Box::pin(crate::app::catalog(&common.load()?)).await?;
     match command {
         ComponentCommand::List if common.json => {
             let kinds: Vec<_> = catalog.kinds().iter().map(|kind| view(kind)).collect();
@@ -36,42 +35,42 @@ pub(super) async fn run(
             let rows: Vec<_> = catalog
                 .kinds()
                 .iter()
-                .map(|one| {
-                    let about = &one.descriptor;
-                    [one.name.clone(), about.title.clone(), about.summary.clone()]
+                .map(|kind| {
+                    let world = kind.manifest.world.name().to_owned();
+                    [kind.name.clone(), world, plain(&kind.descriptor.title)]
                 })
                 .collect();
-            output::table(out, ["NAME", "TITLE", "SUMMARY"], &rows)?;
+            output::table(out, ["NAME", "WORLD", "TITLE"], &rows)?;
         }
         ComponentCommand::Show { name } => {
-            let kind = catalog.kind(&name).ok_or_else(|| {
+            let Some(kind) = catalog.kind(&name) else {
                 let text =
                     format!("there is no kind `{name}`; `campanile component list` shows all");
-                Failure::says(Exit::Failed, text)
-            })?;
+                return Err(Failure::says(Exit::Failed, text));
+            };
             if common.json {
-                output::json(out, &view(kind))?;
-            } else {
-                show(kind, out)?;
+                return Ok(output::json(out, &view(kind))?);
             }
+            show(kind, out)?;
         }
     }
     Ok(())
 }
 
-fn show(kind: &Kind, out: &mut dyn Write) -> std::io::Result<()> {
-    let about = &kind.descriptor;
-    writeln!(out, "{}: {}", kind.name, plain(&about.title))?;
-    writeln!(out, "{}", plain(&about.summary))?;
-    writeln!(out, "sha256: {}", digest(kind))?;
-    writeln!(out, "size:   {} bytes", kind.wasm_bytes)?;
-    writeln!(out, "world:  {}", kind.manifest.world.name())?;
-    match kind.manifest.origins.as_slice() {
-        [] => writeln!(out, "may reach no fixed origin")?,
-        origins => writeln!(out, "may reach {}", plain(&origins.join(", ")))?,
+fn show(kind: &Kind, out: &mut dyn Write) -> Result<(), Failure> {
+    let described = &kind.descriptor;
+    writeln!(out, "{}: {}", kind.name, plain(&described.title))?;
+    writeln!(out, "{}", plain(&described.summary))?;
+    writeln!(out, "sha256:  {}", kind.sha256())?;
+    writeln!(out, "size:    {} bytes", kind.wasm_bytes)?;
+    writeln!(out, "world:   {}", kind.manifest.world.name())?;
+    for origin in &kind.manifest.origins {
+        writeln!(out, "reaches: {} (filled in from an endpoint's settings)", plain(origin))?;
     }
-    writeln!(out, "imports:")?;
-    kind.imports.iter().try_for_each(|import| writeln!(out, "  {}", plain(import)))
+    for import in &kind.imports {
+        writeln!(out, "imports: {}", plain(import))?;
+    }
+    Ok(())
 }
 
 fn view(kind: &Kind) -> Value {
@@ -79,14 +78,10 @@ fn view(kind: &Kind) -> Value {
         "name": kind.name,
         "title": kind.descriptor.title,
         "summary": kind.descriptor.summary,
+        "sha256": kind.sha256(),
+        "wasm_bytes": kind.wasm_bytes,
         "world": kind.manifest.world.name(),
         "origins": kind.manifest.origins,
-        "sha256": digest(kind),
-        "wasm_bytes": kind.wasm_bytes,
         "imports": kind.imports,
     })
-}
-
-fn digest(kind: &Kind) -> String {
-    kind.digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

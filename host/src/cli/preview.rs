@@ -1,6 +1,6 @@
 //! `campanile preview`: the messages that alerts would make; none is sent.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
@@ -8,13 +8,11 @@ use serde_json::{Value, json};
 use super::batches::{self, Format};
 use super::output::{self, plain, plain_lines};
 use super::{Common, Exit, Failure, read_input};
-use crate::app::{self, Preview, PreviewError, PreviewInput};
+use crate::app::{Preview, PreviewInput, Previewer};
 
-/// Shown where no file is given.
-const SAMPLE: &[u8] = br#"{
-    "title": "Sample alert", "text": "This is what an alert looks like here.",
-    "severity": "critical", "category": "security", "entity": {"kind": "host", "value": "192.0.2.7"}
-}"#;
+/// Shown where no file is named.
+const SAMPLE: &str = r#"{"title":"Sample alert","severity":"error","category":"security","type":"sample",
+"text":"This is what an alert looks like here.","entity":{"kind":"host","value":"192.0.2.1"}}"#;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PreviewArgs {
@@ -34,76 +32,82 @@ pub(super) async fn run(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let config = common.load()?;
-    let input = args.file.as_deref().map_or_else(|| Ok(SAMPLE.to_vec()), read_input)?;
-    let batch = batches::whole(&input, args.format)
-        .map_err(|error| Failure::caused(Exit::Refused, "there is nothing to show", error))?;
-    let body = batch.body();
-    let body = body.as_bytes();
-    let input = match batch.format {
-        Format::Ntopng => PreviewInput::Ntopng { body },
-        Format::Native | Format::Auto => PreviewInput::Native { body, ndjson: false },
+    if let Some(name) = &args.recipient
+        && !config.recipients.iter().any(|one| one.name == *name)
+    {
+        let known: Vec<_> = config.recipients.iter().map(|one| one.name.as_str()).collect();
+        let text =
+            format!("--recipient: there is no `{name}`; expected one of: {}", known.join(", "));
+        return Err(Failure::says(Exit::Usage, text));
+    }
+    let input = match &args.file {
+        Some(file) => read_input(file)?,
+        None => SAMPLE.into(),
     };
-    let previews = Box::pin(app::preview(&config, input, args.recipient.as_deref())).await?;
+    let batches = batches::split(&input, args.format, config.ingest.body_bytes_max.get())
+        .map_err(|error| Failure::caused(Exit::Failed, "there is nothing to show", error))?;
+    let previewer = Box::pin(Previewer::open(&config)).await?;
+    let mut previews = Vec::new();
+    for batch in batches {
+        let body = batch.body();
+        let body = body.as_bytes();
+        let input = match batch.format {
+            Format::Ntopng => PreviewInput::Ntopng { body },
+            Format::Native | Format::Auto => PreviewInput::Native { body, ndjson: false },
+        };
+        let made = Box::pin(previewer.preview(input, args.recipient.as_deref())).await;
+        let made = made.map_err(|error| Failure::new(Exit::Failed, error))?;
+        previews.extend(made.into_iter().map(|one| (batch.first, one)));
+    }
     if common.json {
-        let previews: Vec<_> = previews.iter().map(view).collect();
-        output::json(out, &json!({ "recipients": previews }))?;
-    } else {
-        previews.iter().try_for_each(|one| show(one, out))?;
-        if previews.is_empty() {
-            writeln!(out, "there are no recipients; add a [[recipient]] to the configuration")?;
-        }
+        let messages: Vec<_> = previews.iter().flat_map(|(_, one)| messages(one)).collect();
+        let left_out: Vec<_> =
+            previews.iter().flat_map(|(first, one)| left_out(*first, one)).collect();
+        return Ok(output::json(out, &json!({ "messages": messages, "left_out": left_out }))?);
+    }
+    for (first, one) in &previews {
+        print(*first, one, out)?;
+    }
+    if previews.is_empty() {
+        writeln!(out, "nobody gets these alerts: the configuration has no recipient")?;
     }
     Ok(())
 }
 
-fn show(one: &Preview, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "to {} at {} ({})", one.recipient, one.endpoint, one.kind)?;
-    for draft in &one.drafts {
-        writeln!(out, "\n  {}: {}", plain(&draft.content_type), plain(&draft.summary))?;
+fn print(first: usize, preview: &Preview, out: &mut dyn Write) -> Result<(), Failure> {
+    for draft in &preview.drafts {
+        let (to, summary) = (plain(&preview.recipient), plain(&draft.summary));
+        writeln!(out, "to {to} ({}): {summary}", preview.kind)?;
         let body = String::from_utf8_lossy(&draft.body);
-        plain_lines(&body).lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+        writeln!(out, "{}\n\n{}\n", plain(&draft.content_type), plain_lines(&body))?;
     }
-    for (position, reason) in &one.left_out {
-        writeln!(out, "  not alert {position}: {}", plain(reason))?;
+    for (at, why) in &preview.left_out {
+        writeln!(
+            out,
+            "not to {}: alert {}: {}",
+            plain(&preview.recipient),
+            first + at,
+            plain(why)
+        )?;
     }
-    writeln!(out)
+    Ok(())
 }
 
-fn view(one: &Preview) -> Value {
-    let messages: Vec<_> = one
-        .drafts
-        .iter()
-        .map(|draft| {
-            json!({
-                "alerts": draft.alerts,
-                "summary": draft.summary,
-                "content_type": draft.content_type,
-                "body": String::from_utf8_lossy(&draft.body),
-            })
+fn messages(preview: &Preview) -> impl Iterator<Item = Value> + '_ {
+    preview.drafts.iter().map(|draft| {
+        json!({
+            "recipient": preview.recipient,
+            "endpoint": preview.endpoint,
+            "kind": preview.kind,
+            "summary": draft.summary,
+            "content_type": draft.content_type,
+            "body": String::from_utf8_lossy(&draft.body),
         })
-        .collect();
-    let left_out: Vec<_> = one
-        .left_out
-        .iter()
-        .map(|(position, reason)| json!({ "position": position, "reason": reason }))
-        .collect();
-    json!({
-        "recipient": one.recipient,
-        "endpoint": one.endpoint,
-        "kind": one.kind,
-        "messages": messages,
-        "left_out": left_out,
     })
 }
 
-impl From<PreviewError> for Failure {
-    fn from(error: PreviewError) -> Self {
-        let exit = match error {
-            PreviewError::App(error) => return error.into(),
-            PreviewError::Body(_) | PreviewError::Alert(_) => Exit::Refused,
-            PreviewError::NoRecipient { .. } => Exit::Usage,
-            PreviewError::Fault { .. } => Exit::Failed,
-        };
-        Self::new(exit, error)
-    }
+fn left_out(first: usize, preview: &Preview) -> impl Iterator<Item = Value> + '_ {
+    preview.left_out.iter().map(move |(at, why)| {
+        json!({ "recipient": preview.recipient, "alert": first + at, "reason": why })
+    })
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use super::{Common, Failure, output};
-use crate::app::{self, Ready};
+use crate::app::Ready;
 use crate::config::Config;
 use crate::tenant::{Role, tokens};
 
@@ -15,10 +15,10 @@ pub(super) async fn run(common: &Common, out: &mut (dyn Write + Send)) -> Result
     let ready = |ready: Ready<'_>| {
         // Nobody may listen on stdout; the engine runs all the same.
         if let Err(error) = announce(ready.config, ready.address, common.json, out) {
-            tracing::warn!(error = %error, "The address could not be printed.");
+            tracing::warn!(%error, "The address could not be printed.");
         }
     };
-    Ok(Box::pin(app::serve(config, ready)).await?)
+    Ok(Box::pin(crate::app::serve(config, ready)).await?)
 }
 
 /// Says where it listens, and where the tokens are; never the tokens.

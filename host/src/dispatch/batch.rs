@@ -37,7 +37,15 @@ pub(super) async fn send(
     health: &Health,
     mut lease: Lease,
 ) -> Result<Vec<Settled>, StoreError> {
-    let mut batch = Batch { dispatch, destination, health, settled: Vec::new(), stopped: None, formats: Calls::default(), delivers: Calls::default() };
+    let mut batch = Batch {
+        dispatch,
+        destination,
+        health,
+        settled: Vec::new(),
+        stopped: None,
+        formats: Calls::default(),
+        delivers: Calls::default(),
+    };
     let parcels = match lease.work() {
         Work::Fresh(deliveries) => batch.format(&lease, deliveries).await,
         Work::Again { message, deliveries } => VecDeque::from([(message, deliveries)]),
@@ -89,16 +97,34 @@ impl Batch<'_> {
             match made {
                 Ok(Ok(made)) => {
                     for (position, detail) in made.skipped {
-                        self.refuse(lease, &group[position], OutcomeKind::Skipped, "format", &detail);
+                        self.refuse(
+                            lease,
+                            &group[position],
+                            OutcomeKind::Skipped,
+                            "format",
+                            &detail,
+                        );
                     }
                     for (position, detail) in made.rejected {
-                        self.refuse(lease, &group[position], OutcomeKind::Rejected, "format", &detail);
+                        self.refuse(
+                            lease,
+                            &group[position],
+                            OutcomeKind::Rejected,
+                            "format",
+                            &detail,
+                        );
                     }
                     parcels.extend(made.drafts.into_iter().map(|draft| self.parcel(draft, &group)));
                 }
                 Ok(Err(fault)) => {
                     for one in &group {
-                        self.refuse(lease, one, OutcomeKind::Misconfigured, &fault.code, &fault.detail);
+                        self.refuse(
+                            lease,
+                            one,
+                            OutcomeKind::Misconfigured,
+                            &fault.code,
+                            &fault.detail,
+                        );
                     }
                 }
                 Err(Fault::Busy) => self.stopped = Some(self.busy_until(lease, &group)),

@@ -95,8 +95,14 @@ pub fn judge(
     debug_assert_eq!(message.members.len(), deliveries.len());
     let seen = told.seen;
     let verdicts = match told.outcome {
+        Ok(outcome)
+            if outcome.carry.as_ref().is_some_and(|carry| carry.len() > CARRY_BYTES_MAX) =>
+        {
+            let detail = "`carry` is longer than 4 KiB";
+            vec![Verdict::new(OutcomeKind::Uncertain, "contract", detail)]
+        }
         Ok(outcome) => {
-            message.carry = outcome.carry.filter(|carry| carry.len() <= CARRY_BYTES_MAX);
+            message.carry = outcome.carry;
             read(outcome.verdicts, message.members.len(), &seen)
         }
         Err(fault) => vec![broken(&fault, &seen)],
@@ -133,7 +139,8 @@ fn read(verdicts: Vec<kind::Verdict>, members: usize, seen: &Seen) -> Vec<Verdic
 }
 
 fn translate(verdict: kind::Verdict, seen: &Seen) -> Verdict {
-    let failed = |outcome, reason: &kind::Reason| Verdict::new(outcome, &reason.code, &reason.detail);
+    let failed =
+        |outcome, reason: &kind::Reason| Verdict::new(outcome, &reason.code, &reason.detail);
     let delayed = |outcome, delay: &kind::Delay| Verdict {
         asked: delay.after_ms.map(|ms| Duration::from_millis(ms.into())),
         scope: delay.scope,
@@ -155,10 +162,16 @@ fn translate(verdict: kind::Verdict, seen: &Seen) -> Verdict {
         kind::Verdict::Skipped(reason) => failed(OutcomeKind::Skipped, &reason),
         kind::Verdict::Failed(Failure::Rejected(reason)) => failed(OutcomeKind::Rejected, &reason),
         kind::Verdict::Failed(Failure::TooLarge(reason)) => failed(OutcomeKind::TooLarge, &reason),
-        kind::Verdict::Failed(Failure::Uncertain(reason)) => failed(OutcomeKind::Uncertain, &reason),
+        kind::Verdict::Failed(Failure::Uncertain(reason)) => {
+            failed(OutcomeKind::Uncertain, &reason)
+        }
         kind::Verdict::Failed(Failure::Other(reason)) => failed(OutcomeKind::Unavailable, &reason),
-        kind::Verdict::Failed(Failure::Unavailable(delay)) => delayed(OutcomeKind::Unavailable, &delay),
-        kind::Verdict::Failed(Failure::RateLimited(delay)) => delayed(OutcomeKind::RateLimited, &delay),
+        kind::Verdict::Failed(Failure::Unavailable(delay)) => {
+            delayed(OutcomeKind::Unavailable, &delay)
+        }
+        kind::Verdict::Failed(Failure::RateLimited(delay)) => {
+            delayed(OutcomeKind::RateLimited, &delay)
+        }
         kind::Verdict::Failed(Failure::Misconfigured(fault)) => Verdict {
             scope: fault.scope,
             ..Verdict::new(OutcomeKind::Misconfigured, &fault.code, &fault.detail)

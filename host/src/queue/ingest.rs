@@ -135,8 +135,10 @@ fn remember(
     answer: &str,
     now_ms: u64,
 ) -> rusqlite::Result<Committed> {
-    const FIND: &str = "select body, answer, at_ms from batch_key where tenant = ?1 and sender = ?2 and key = ?3";
-    const STORE: &str = "insert or replace into batch_key (tenant, sender, key, body, answer, at_ms)
+    const FIND: &str =
+        "select body, answer, at_ms from batch_key where tenant = ?1 and sender = ?2 and key = ?3";
+    const STORE: &str =
+        "insert or replace into batch_key (tenant, sender, key, body, answer, at_ms)
         values (?1, ?2, ?3, ?4, ?5, ?6)";
     let found = db.first(FIND, params![tenant.0, key.sender, key.key], |row| {
         Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?, row.get::<_, Whole>(2)?.0))
@@ -146,7 +148,10 @@ fn remember(
             Ok(if body == key.body { Committed::Repeated { answer } } else { Committed::KeyReused })
         }
         _ => {
-            db.execute(STORE, params![tenant.0, key.sender, key.key, key.body, answer, Whole(now_ms)])?;
+            db.execute(
+                STORE,
+                params![tenant.0, key.sender, key.key, key.body, answer, Whole(now_ms)],
+            )?;
             Ok(Committed::Fresh)
         }
     }
@@ -154,7 +159,8 @@ fn remember(
 
 /// An engage opens an episode; its release belongs to it and closes it.
 fn follow_episode(db: &Prepared<'_>, alert: &mut Arc<Alert>) -> rusqlite::Result<()> {
-    const OPEN: &str = "insert or replace into engaged (tenant, fingerprint, alert) values (?1, ?2, ?3)";
+    const OPEN: &str =
+        "insert or replace into engaged (tenant, fingerprint, alert) values (?1, ?2, ?3)";
     const FIND: &str = "select alert from engaged where tenant = ?1 and fingerprint = ?2";
     const CLOSE: &str = "delete from engaged where tenant = ?1 and fingerprint = ?2";
     let (tenant, fingerprint) = (alert.tenant.0, Id::from(alert.fingerprint));
@@ -175,17 +181,33 @@ fn follow_episode(db: &Prepared<'_>, alert: &mut Arc<Alert>) -> rusqlite::Result
 }
 
 fn insert_alert(db: &Prepared<'_>, Written { alert, body, .. }: &Written) -> rusqlite::Result<i64> {
-    const SQL: &str = "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
+    const SQL: &str =
+        "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-    let (id, fingerprint, episode) = (Id::from(alert.id), Id::from(alert.fingerprint), Id::from(alert.episode));
+    let (id, fingerprint, episode) =
+        (Id::from(alert.id), Id::from(alert.fingerprint), Id::from(alert.episode));
     let severity = alert.severity as u8;
     db.insert(
         SQL,
-        params![alert.tenant.0, id, fingerprint, episode, Whole(alert.received_ms), severity, body, alert.raw],
+        params![
+            alert.tenant.0,
+            id,
+            fingerprint,
+            episode,
+            Whole(alert.received_ms),
+            severity,
+            body,
+            alert.raw
+        ],
     )
 }
 
-fn insert_delivery(db: &Prepared<'_>, tenant: TenantId, alert: i64, recipient: RecipientId) -> rusqlite::Result<i64> {
+fn insert_delivery(
+    db: &Prepared<'_>,
+    tenant: TenantId,
+    alert: i64,
+    recipient: RecipientId,
+) -> rusqlite::Result<i64> {
     const SQL: &str = "insert into delivery (tenant, alert, recipient, state, due_ms, attempts)
         values (?1, ?2, ?3, 0, 0, 0)";
     db.insert(SQL, params![tenant.0, alert, recipient.0])

@@ -201,7 +201,8 @@ impl Lane {
             Spot::Message(message) => {
                 self.ready.remove(&seq);
                 let members = self.messages.get(&message)?;
-                let entries = members.iter().filter_map(|(_, fingerprint)| self.first(fingerprint)).collect();
+                let entries =
+                    members.iter().filter_map(|(_, fingerprint)| self.first(fingerprint)).collect();
                 Taken { message: Some(message), entries }
             }
             Spot::One(_) => Taken { message: None, entries: self.take_single(max) },
@@ -239,14 +240,25 @@ impl Lane {
     }
 
     /// The settled members go again as `message`.
-    pub(super) fn keep_message(&mut self, message: MessageId, members: Vec<(u64, Fingerprint)>, due_ms: u64, now_ms: u64) {
+    pub(super) fn keep_message(
+        &mut self,
+        message: MessageId,
+        members: Vec<(u64, Fingerprint)>,
+        due_ms: u64,
+        now_ms: u64,
+    ) {
         let Some(seq) = members.iter().map(|(seq, _)| *seq).min() else { return };
         self.messages.insert(message, members);
         self.place(due_ms, seq, Spot::Message(message), now_ms);
     }
 
     /// Ends the lease of deliveries that were not attempted.
-    pub(super) fn give_back(&mut self, keys: &[(u64, Fingerprint)], not_before_ms: Option<u64>, now_ms: u64) {
+    pub(super) fn give_back(
+        &mut self,
+        keys: &[(u64, Fingerprint)],
+        not_before_ms: Option<u64>,
+        now_ms: u64,
+    ) {
         for (seq, fingerprint) in keys {
             let Some(line) = self.lines.get_mut(fingerprint) else { continue };
             self.leased -= 1;
@@ -257,7 +269,12 @@ impl Lane {
     }
 
     /// Ends the lease of a message that was not attempted.
-    pub(super) fn give_back_message(&mut self, message: MessageId, not_before_ms: Option<u64>, now_ms: u64) {
+    pub(super) fn give_back_message(
+        &mut self,
+        message: MessageId,
+        not_before_ms: Option<u64>,
+        now_ms: u64,
+    ) {
         let Some(members) = self.messages.get(&message) else { return };
         self.leased -= members.len();
         let Some(seq) = members.iter().map(|(seq, _)| *seq).min() else { return };

@@ -46,7 +46,12 @@ impl Lanes {
     }
 
     /// Tells the lane of a recipient what was committed for it, in order.
-    pub(super) fn feed(&self, recipient: RecipientId, entries: impl Iterator<Item = Entry>, wakes: &mut Wakes) {
+    pub(super) fn feed(
+        &self,
+        recipient: RecipientId,
+        entries: impl Iterator<Item = Entry>,
+        wakes: &mut Wakes,
+    ) {
         let Some(cell) = self.known(recipient) else { return };
         let mut lane = locked(&cell.lane);
         for mut entry in entries {

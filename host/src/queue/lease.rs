@@ -29,7 +29,10 @@ impl Lease {
 
     /// Hands the record of a try to the writer, at once; the future says when it is on disk. It
     /// may be dropped: the record is written all the same.
-    pub fn settle(&self, settlement: Settlement) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    pub fn settle(
+        &self,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let handed = self.held.settle(settlement);
         async move { handed?.await.unwrap_or(Err(StoreError::Closed)) }
     }
@@ -47,7 +50,11 @@ impl Lease {
         taken: Taken,
     ) -> Result<Self, StoreError> {
         let again = taken.message;
-        let bodies = taken.entries.iter().map(|entry| entry.body.as_ref().map(|body| body.alert.clone())).collect();
+        let bodies = taken
+            .entries
+            .iter()
+            .map(|entry| entry.body.as_ref().map(|body| body.alert.clone()))
+            .collect();
         // From here on a drop gives back, also that of this future.
         let mut held = Held {
             store: store.clone(),
@@ -83,7 +90,10 @@ struct Held {
 }
 
 impl Held {
-    fn settle(&self, settlement: Settlement) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
+    fn settle(
+        &self,
+        settlement: Settlement,
+    ) -> Result<oneshot::Receiver<Result<(), StoreError>>, StoreError> {
         let members = &settlement.message.members;
         if members.len() != settlement.fates.len() {
             return Err(StoreError::Mismatched {
@@ -146,7 +156,8 @@ impl Held {
             }
             None => {
                 let given: Vec<_> = open.extract_if(.., |entry| is_meant(entry)).collect();
-                let keys: Vec<_> = given.iter().map(|entry| (entry.seq, entry.fingerprint)).collect();
+                let keys: Vec<_> =
+                    given.iter().map(|entry| (entry.seq, entry.fingerprint)).collect();
                 lane.give_back(&keys, not_before_ms, now_ms);
             }
         }
@@ -179,7 +190,10 @@ async fn complete(
             body.as_ref().is_some_and(|alert| load::engage_of(alert, entry.id.recipient).is_none())
         });
     if is_complete {
-        let deliveries = entries.iter().zip(bodies).filter_map(|(entry, body)| Some(delivery(entry, body?, None)));
+        let deliveries = entries
+            .iter()
+            .zip(bodies)
+            .filter_map(|(entry, body)| Some(delivery(entry, body?, None)));
         return Ok((None, deliveries.collect()));
     }
     let (reply, answer) = oneshot::channel();

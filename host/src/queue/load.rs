@@ -14,7 +14,8 @@ pub(super) fn alert(db: &Prepared<'_>, id: AlertId) -> Result<Arc<Alert>, StoreE
     const SQL: &str = "select tenant, id, fingerprint, episode, body, raw from alert where id = ?1";
     let failed = StoreError::sqlite("read an alert");
     let row = db.first(SQL, [Id::from(id)], |row| AlertRow::read(row, 0));
-    let row = row.and_then(|row| row.ok_or(rusqlite::Error::QueryReturnedNoRows)).map_err(failed)?;
+    let row =
+        row.and_then(|row| row.ok_or(rusqlite::Error::QueryReturnedNoRows)).map_err(failed)?;
     row.alert().map(Arc::new)
 }
 
@@ -50,7 +51,8 @@ pub(super) fn oldest_pending(db: &Prepared<'_>) -> Result<Option<u64>, StoreErro
     // From recipient to recipient within the index, so that the pending are not walked through.
     const NEXT: &str = "select recipient, seq from delivery where state = 0 and recipient > ?1
         order by recipient, seq limit 1";
-    const RECEIVED: &str = "select a.received_ms from delivery d join alert a on a.seq = d.alert where d.seq = ?1";
+    const RECEIVED: &str =
+        "select a.received_ms from delivery d join alert a on a.seq = d.alert where d.seq = ?1";
     let failed = || StoreError::sqlite("find the oldest pending delivery");
     let mut oldest: Option<u64> = None;
     let mut after = -1;
@@ -62,7 +64,9 @@ pub(super) fn oldest_pending(db: &Prepared<'_>) -> Result<Option<u64>, StoreErro
         after = recipient;
     }
     match oldest {
-        Some(seq) => db.first(RECEIVED, [Whole(seq)], |row| Ok(row.get::<_, Whole>(0)?.0)).map_err(failed()),
+        Some(seq) => {
+            db.first(RECEIVED, [Whole(seq)], |row| Ok(row.get::<_, Whole>(0)?.0)).map_err(failed())
+        }
         None => Ok(None),
     }
 }

@@ -72,7 +72,8 @@ fn read(
         .collect::<Result<_, StoreError>>()?;
 
     let last = rows.last().map_or(0, |last| last.seq);
-    let mut messages: Vec<_> = rows.iter().filter_map(|entry| entry.message).map(Id::from).collect();
+    let mut messages: Vec<_> =
+        rows.iter().filter_map(|entry| entry.message).map(Id::from).collect();
     messages.dedup_by_key(|id| id.0);
     let mut ahead = Vec::new();
     for message in messages {
@@ -99,7 +100,10 @@ fn entry(row: &Row<'_>, recipient: RecipientId) -> rusqlite::Result<Entry> {
 }
 
 /// The alert, while there is room; what is left without is read again when it is leased.
-fn with_body(row: &Row<'_>, bodies: &Arc<Bodies>) -> rusqlite::Result<Result<Option<Arc<Body>>, StoreError>> {
+fn with_body(
+    row: &Row<'_>,
+    bodies: &Arc<Bodies>,
+) -> rusqlite::Result<Result<Option<Arc<Body>>, StoreError>> {
     if !bodies.has_room() {
         return Ok(Ok(None));
     }

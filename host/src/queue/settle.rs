@@ -37,7 +37,9 @@ impl Settle {
     fn kept_due_ms(&self) -> Option<u64> {
         let is_whole = self.settlement.fates.iter().all(|fate| matches!(fate, Fate::Retry { .. }));
         match self.settlement.fates.first() {
-            Some(Fate::Retry { due_ms }) if self.settlement.keep_message && is_whole => Some(*due_ms),
+            Some(Fate::Retry { due_ms }) if self.settlement.keep_message && is_whole => {
+                Some(*due_ms)
+            }
             _ => None,
         }
     }
@@ -115,8 +117,14 @@ impl Settle {
     }
 }
 
-fn insert_attempt(db: &Prepared<'_>, tenant: TenantId, message: Id, attempt: &Attempt) -> rusqlite::Result<i64> {
-    const SQL: &str = "insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
+fn insert_attempt(
+    db: &Prepared<'_>,
+    tenant: TenantId,
+    message: Id,
+    attempt: &Attempt,
+) -> rusqlite::Result<i64> {
+    const SQL: &str =
+        "insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
             origin, status, sent_bytes, received_bytes, answer_sha256, unanswered)
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let seen = &attempt.seen;
@@ -149,7 +157,8 @@ fn update_delivery(
     kept_due_ms: Option<u64>,
 ) -> rusqlite::Result<()> {
     const BEFORE: &str = "insert into attempt_before (delivery, attempt) values (?1, ?2)";
-    const UPDATE: &str = "update delivery set state = ?2, due_ms = ?3, attempts = ?4, first_ms = ?5,
+    const UPDATE: &str =
+        "update delivery set state = ?2, due_ms = ?3, attempts = ?4, first_ms = ?5,
         attempt = ?6, message = ?7, remote_id = ?8 where seq = ?1";
     if let Some(before) = entry.attempt {
         db.execute(BEFORE, params![Whole(entry.seq), before])?;
@@ -179,7 +188,8 @@ fn update_delivery(
 
 /// The same members formatted anew have the same id and other bytes: the newest are kept.
 fn insert_message(db: &Prepared<'_>, tenant: TenantId, message: &Message) -> rusqlite::Result<()> {
-    const SQL: &str = "insert or replace into message (tenant, id, members, summary, content_type, body, notes,
+    const SQL: &str =
+        "insert or replace into message (tenant, id, members, summary, content_type, body, notes,
             repeat_safe_ms, carry, component, settings)
         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
     // Pairs of texts are always JSON.

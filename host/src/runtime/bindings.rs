@@ -1,7 +1,5 @@
 //! What `wasmtime` makes of `wit/endpoint.wit`: the contract as Rust types, host side.
 #![expect(
-    unreachable_pub,
-    missing_debug_implementations,
     clippy::all,
     clippy::pedantic,
     reason = "generated code"

@@ -48,6 +48,13 @@ impl std::fmt::Debug for Kind {
     }
 }
 
+impl Kind {
+    /// SHA-256 of the wasm, in hexadecimal.
+    pub fn sha256(&self) -> String {
+        self.digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
 impl Catalog {
     /// Loads every folder beneath `folder` that holds a `component.toml`.
     pub async fn load(runtime: &Arc<Runtime>, folder: &Path) -> Result<Self, RuntimeError> {
@@ -137,7 +144,10 @@ fn manifest(path: &Path) -> Result<Manifest, RuntimeError> {
     let manifest: Manifest = toml::from_str(text).map_err(|error| unclear(error.to_string()))?;
     let named = !manifest.name.is_empty()
         && manifest.name.len() <= 64
-        && manifest.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-/".contains(&b));
+        && manifest
+            .name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-/".contains(&b));
     if !named {
         return Err(unclear("`name`: expected 1 to 64 of a-z, 0-9, `-` and `/`".to_owned()));
     }

@@ -104,7 +104,8 @@ impl CodeCache {
 
     /// The name is part of it, so that one component's code cannot stand in for another's.
     fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
         mac.update(path.file_name().unwrap_or_default().as_encoded_bytes());
         mac.update(&[0]);
         mac.update(code);

@@ -130,11 +130,17 @@ mod tests {
         let table = [
             (TimeZone::UTC, "2026-11-24T02:51:00.007+00:00"),
             (TimeZone::fixed(jiff::tz::offset(1)), "2026-11-24T03:51:00.007+01:00"),
-            (TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap()), "2026-11-23T23:21:00.007-03:30"),
+            (
+                TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap()),
+                "2026-11-23T23:21:00.007-03:30",
+            ),
         ];
         for (zone, local) in table {
             let told = instant(ms, &zone);
-            assert_eq!((told.utc.as_str(), told.local.as_str()), ("2026-11-24T02:51:00.007Z", local));
+            assert_eq!(
+                (told.utc.as_str(), told.local.as_str()),
+                ("2026-11-24T02:51:00.007Z", local)
+            );
         }
         assert_eq!(instant(u64::MAX, &TimeZone::UTC).utc, "9999-12-30T22:00:00.999Z");
     }

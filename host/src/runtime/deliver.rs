@@ -45,11 +45,7 @@ pub struct Try<'a> {
 }
 
 impl Delivering {
-    pub async fn open(
-        runtime: &Arc<Runtime>,
-        kind: &Kind,
-        door: HttpDoor,
-    ) -> Result<Self, Fault> {
+    pub async fn open(runtime: &Arc<Runtime>, kind: &Kind, door: HttpDoor) -> Result<Self, Fault> {
         let guest = Guest::new(&runtime.limits, Moment::Live, Some(door));
         let session = Session::open(runtime, &kind.deliver, guest).await?;
         let asked = Duration::from_millis(kind.descriptor.deliver_ms.into());

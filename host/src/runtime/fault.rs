@@ -10,7 +10,9 @@ use crate::capability::log::printable;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Fault {
-    #[error("the component used up the CPU of one call; raise `limits.call_cpu_ms` if it is honest")]
+    #[error(
+        "the component used up the CPU of one call; raise `limits.call_cpu_ms` if it is honest"
+    )]
     CpuLimit,
     #[error("the call did not end in time")]
     WallLimit,

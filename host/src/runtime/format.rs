@@ -157,8 +157,7 @@ fn checked(formatted: kind::Formatted, count: usize) -> Result<Made, Fault> {
     };
     let mut made = Made::default();
     for message in formatted.messages {
-        let alerts =
-            message.alerts.iter().map(|at| claim(*at)).collect::<Result<Vec<_>, _>>()?;
+        let alerts = message.alerts.iter().map(|at| claim(*at)).collect::<Result<Vec<_>, _>>()?;
         if alerts.is_empty() {
             return Err(Fault::Contract("`format` made a message about no alert".to_owned()));
         }
@@ -244,6 +243,12 @@ mod tests {
                 (other, _) => panic!("{messages:?} {skipped:?}: {other:?}"),
             }
         }
-        assert!(checked(kind::Formatted { messages: vec![message(&[])], skipped: vec![], rejected: vec![] }, 0).is_err());
+        assert!(
+            checked(
+                kind::Formatted { messages: vec![message(&[])], skipped: vec![], rejected: vec![] },
+                0
+            )
+            .is_err()
+        );
     }
 }

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use tracing::Level;
 use wasmtime::component::{HasData, Linker, Resource};
 use wasmtime_wasi::I32Exit;
-use wasmtime_wasi::p2::bindings::{cli, clocks, random};
-use wasmtime_wasi::p2::pipe::ClosedInputStream;
 use wasmtime_wasi::p2::bindings::cli::terminal_input::TerminalInput;
 use wasmtime_wasi::p2::bindings::cli::terminal_output::TerminalOutput;
+use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+use wasmtime_wasi::p2::pipe::ClosedInputStream;
 use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, DynPollable, OutputStream, Pollable, StreamResult, subscribe,
 };
@@ -305,9 +305,10 @@ impl random::random::Host for InertView<'_> {
         let mut bytes = vec![0; usize::try_from(count)?];
         match self.0.moment {
             Moment::Still => {
-                bytes.iter_mut().zip(CONSTANT.to_le_bytes().into_iter().cycle()).for_each(
-                    |(byte, constant)| *byte = constant,
-                );
+                bytes
+                    .iter_mut()
+                    .zip(CONSTANT.to_le_bytes().into_iter().cycle())
+                    .for_each(|(byte, constant)| *byte = constant);
             }
             Moment::Live => getrandom::fill(&mut bytes).map_err(no_random)?,
         }

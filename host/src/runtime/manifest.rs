@@ -50,7 +50,9 @@ mod tests {
     fn a_manifest_with_an_unknown_key_or_world_is_refused() {
         let good = "name = 'a'\nworld = 'http-component'\norigins = ['{url}']";
         assert_eq!(toml::from_str::<Manifest>(good).unwrap().world, World::HttpComponent);
-        for bad in ["name = 'a'", "name = 'a'\nworld = 'all'", "name='a'\nworld='component'\nfs=true"] {
+        for bad in
+            ["name = 'a'", "name = 'a'\nworld = 'all'", "name='a'\nworld='component'\nfs=true"]
+        {
             assert!(toml::from_str::<Manifest>(bad).is_err(), "{bad}");
         }
     }

@@ -39,9 +39,7 @@ impl Session {
             runtime.run(&meter, limits.call_wall, call).await
         };
         match instance {
-            Some(Ok(instance)) => {
-                Ok(Self { runtime: Arc::clone(runtime), store, instance })
-            }
+            Some(Ok(instance)) => Ok(Self { runtime: Arc::clone(runtime), store, instance }),
             Some(Err(error)) => Err(Fault::of(&error, store.data())),
             None => Err(Fault::WallLimit),
         }

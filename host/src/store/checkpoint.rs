@@ -35,15 +35,18 @@ impl Checkpointer {
         let (start, started) = sync_channel::<()>(1);
         let is_copying = Arc::new(AtomicBool::new(false));
         let copying = is_copying.clone();
-        let thread = std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
-            while started.recv().is_ok() {
-                if let Err(error) = connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())) {
-                    warn!(error = %error, "The store's log was not copied; will retry.");
+        let thread =
+            std::thread::Builder::new().name("store-checkpoint".into()).spawn(move || {
+                while started.recv().is_ok() {
+                    if let Err(error) =
+                        connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
+                    {
+                        warn!(error = %error, "The store's log was not copied; will retry.");
+                    }
+                    copying.store(false, Ordering::Release);
+                    inbox.nudge();
                 }
-                copying.store(false, Ordering::Release);
-                inbox.nudge();
-            }
-        })?;
+            })?;
         Ok(Self { start: Some(start), thread: Some(thread), is_copying, turns: 0 })
     }
 
@@ -53,7 +56,8 @@ impl Checkpointer {
         if !self.turns.is_multiple_of(LOOK_EVERY) || self.is_copying.load(Ordering::Acquire) {
             return;
         }
-        let look = db.first("pragma wal_checkpoint(noop)", [], |row| Ok((row.get(1)?, row.get(2)?)));
+        let look =
+            db.first("pragma wal_checkpoint(noop)", [], |row| Ok((row.get(1)?, row.get(2)?)));
         let Ok(Some((length, copied))) = look else { return };
         let (length, copied): (i64, i64) = (length, copied);
         if length < LONG || copied >= length {

@@ -43,7 +43,9 @@ pub enum StoreError {
     #[error("the settlement of {message} has {fates} fates for {members} members; each needs one")]
     Mismatched { message: MessageId, members: usize, fates: usize },
 
-    #[error("{message} is sent again as it is; settle it with the id and all the members it was leased with")]
+    #[error(
+        "{message} is sent again as it is; settle it with the id and all the members it was leased with"
+    )]
     NotWhole { message: MessageId },
 }
 
@@ -60,8 +62,13 @@ impl StoreError {
         matches!(
             source.sqlite_error_code(),
             Some(
-                Code::DiskFull | Code::SystemIoFailure | Code::DatabaseBusy | Code::DatabaseLocked
-                    | Code::ReadOnly | Code::CannotOpen | Code::OutOfMemory
+                Code::DiskFull
+                    | Code::SystemIoFailure
+                    | Code::DatabaseBusy
+                    | Code::DatabaseLocked
+                    | Code::ReadOnly
+                    | Code::CannotOpen
+                    | Code::OutOfMemory
             )
         )
     }

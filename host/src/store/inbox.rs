@@ -169,7 +169,10 @@ impl Inbox {
     pub(super) fn take(&self, group: &mut Vec<Queued>, patience: Duration) -> Option<Ending> {
         let state = locked(&self.state);
         let idle = |state: &mut State| {
-            state.settles.is_empty() && state.ingests.is_empty() && state.ending.is_none() && !state.nudged
+            state.settles.is_empty()
+                && state.ingests.is_empty()
+                && state.ending.is_none()
+                && !state.nudged
         };
         let waited = self.filled.wait_timeout_while(state, patience, idle);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -71,8 +71,12 @@ impl Reader {
 
 impl Shared {
     fn next(&self) -> Option<Read> {
-        let idle = |state: &mut State| state.first.is_empty() && state.records.is_empty() && !state.ended;
-        let mut state = self.filled.wait_while(locked(&self.state), idle).unwrap_or_else(PoisonError::into_inner);
+        let idle =
+            |state: &mut State| state.first.is_empty() && state.records.is_empty() && !state.ended;
+        let mut state = self
+            .filled
+            .wait_while(locked(&self.state), idle)
+            .unwrap_or_else(PoisonError::into_inner);
         if state.ended {
             return None;
         }

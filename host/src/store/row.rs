@@ -121,9 +121,11 @@ impl AlertRow {
     }
 
     pub(crate) fn alert(self) -> Result<Alert, StoreError> {
-        let mut alert: Alert = serde_json::from_str(&self.body).map_err(|source| {
-            StoreError::Unreadable { what: format!("alert {}", self.id.alert()), source: source.into() }
-        })?;
+        let mut alert: Alert =
+            serde_json::from_str(&self.body).map_err(|source| StoreError::Unreadable {
+                what: format!("alert {}", self.id.alert()),
+                source: source.into(),
+            })?;
         alert.id = self.id.alert();
         alert.tenant = TenantId(self.tenant);
         alert.fingerprint = self.fingerprint.fingerprint();

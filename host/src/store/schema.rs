@@ -48,7 +48,9 @@ pub(super) fn open_beside(file: &Path) -> Result<Connection, StoreError> {
 pub(super) fn open_to_read(file: &Path) -> Result<Connection, StoreError> {
     let connection = connect(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     connection
-        .execute_batch("pragma cache_size = -8192; pragma temp_store = memory; pragma busy_timeout = 5000;")
+        .execute_batch(
+            "pragma cache_size = -8192; pragma temp_store = memory; pragma busy_timeout = 5000;",
+        )
         .map_err(StoreError::sqlite("set up its reader"))?;
     Ok(connection)
 }

@@ -10,8 +10,8 @@ use rusqlite::Connection;
 use tracing::{error, info, warn};
 
 use super::checkpoint::Checkpointer;
-use super::row::Whole;
 use super::inbox::{Class, Ending, Inbox, Queued, Wakes};
+use super::row::Whole;
 use super::{Prepared, StoreError};
 use crate::clock::Clock;
 
@@ -44,7 +44,16 @@ impl Writer {
     ) -> Self {
         let data_dir = data_dir.to_path_buf();
         let upkeep_at = Instant::now();
-        Self { inbox, clock, checkpointer, data_dir, free_bytes_min, ailing: vec![], retry_at: None, upkeep_at }
+        Self {
+            inbox,
+            clock,
+            checkpointer,
+            data_dir,
+            free_bytes_min,
+            ailing: vec![],
+            retry_at: None,
+            upkeep_at,
+        }
     }
 
     pub(super) fn run(mut self, connection: &Connection) {
@@ -53,7 +62,8 @@ impl Writer {
         let mut group = Vec::new();
         loop {
             let next = self.retry_at.map_or(self.upkeep_at, |at| at.min(self.upkeep_at));
-            let ending = self.inbox.take(&mut group, next.saturating_duration_since(Instant::now()));
+            let ending =
+                self.inbox.take(&mut group, next.saturating_duration_since(Instant::now()));
             if ending == Some(Ending::Abandon) {
                 return;
             }
@@ -90,7 +100,9 @@ impl Writer {
                     self.finish(one, result, &mut wakes);
                 }
             }
-            Err(error) => group.drain(..).for_each(|one| self.finish(one, Err(error.clone()), &mut wakes)),
+            Err(error) => {
+                group.drain(..).for_each(|one| self.finish(one, Err(error.clone()), &mut wakes))
+            }
         }
         wakes.wake();
     }
@@ -117,7 +129,10 @@ impl Writer {
     fn give_up_ailing(&mut self) {
         let mut wakes = Wakes::default();
         if !self.ailing.is_empty() {
-            error!(settlements.count = self.ailing.len(), "Stopping with outcomes that were not recorded.");
+            error!(
+                settlements.count = self.ailing.len(),
+                "Stopping with outcomes that were not recorded."
+            );
         }
         for one in std::mem::take(&mut self.ailing) {
             self.inbox.release(&one);
@@ -146,7 +161,10 @@ impl Writer {
         let full = free < self.free_bytes_min;
         if self.inbox.set_disk_full(full) != full {
             if full {
-                error!(free_bytes = free, "The disk is nearly full: no alert is taken in until there is space.");
+                error!(
+                    free_bytes = free,
+                    "The disk is nearly full: no alert is taken in until there is space."
+                );
             } else {
                 info!(free_bytes = free, "There is space again: alerts are taken in.");
             }

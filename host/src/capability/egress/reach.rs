@@ -18,7 +18,8 @@ pub fn origins(
             return Err(ReachError::NotInManifest { template: template.clone() });
         }
         let url = fill(template, settings)?;
-        let url = Url::parse(&url).map_err(|_| ReachError::NotUrl { template: template.clone() })?;
+        let url =
+            Url::parse(&url).map_err(|_| ReachError::NotUrl { template: template.clone() })?;
         let origin = Origin::of(&url)
             .map_err(|source| ReachError::Origin { template: template.clone(), source })?;
         if !origins.contains(&origin) {
@@ -67,7 +68,8 @@ mod tests {
 
     fn reach(template: &str, settings: &str) -> Result<Vec<String>, ReachError> {
         let settings = serde_json::from_str(settings).unwrap();
-        let manifest = ["{url}", "https://{host}:{port}", "{url", "https://api.example"].map(str::to_owned);
+        let manifest =
+            ["{url}", "https://{host}:{port}", "{url", "https://api.example"].map(str::to_owned);
         origins(&[template.to_owned()], &manifest, &settings)
             .map(|found| found.iter().map(ToString::to_string).collect())
     }
@@ -77,13 +79,21 @@ mod tests {
         let missing = |setting: &str| Err(ReachError::Missing { setting: setting.to_owned() });
         let table = [
             ("{url}", r#"{"url":"http://127.0.0.1:9/hook"}"#, Ok("http://127.0.0.1:9")),
-            ("https://{host}:{port}", r#"{"host":"a.example","port":8443}"#, Ok("https://a.example:8443")),
+            (
+                "https://{host}:{port}",
+                r#"{"host":"a.example","port":8443}"#,
+                Ok("https://a.example:8443"),
+            ),
             ("https://api.example", "{}", Ok("https://api.example:443")),
             ("{url}", "{}", missing("url")),
             ("{url}", r#"{"url":["http://a.example"]}"#, missing("url")),
             ("{url}", r#"{"url":"hook"}"#, Err(ReachError::NotUrl { template: "{url}".into() })),
             ("{url", "{}", Err(ReachError::NotUrl { template: "{url".into() })),
-            ("{other}", r#"{"other":"http://a"}"#, Err(ReachError::NotInManifest { template: "{other}".into() })),
+            (
+                "{other}",
+                r#"{"other":"http://a"}"#,
+                Err(ReachError::NotInManifest { template: "{other}".into() }),
+            ),
             (
                 "{url}",
                 r#"{"url":"https://u:p@a.example"}"#,

@@ -84,18 +84,72 @@ fn each_verdict_has_its_outcome_its_fate_and_its_pause() {
     let fault = kind::Fault { scope: Scope::Endpoint, code: "401".into(), detail: "who".into() };
     let table = [
         // verdict, attempt, outcome, fate, pause
-        (delivered(), 1, OutcomeKind::Delivered, Fate::Delivered { remote_id: Some("r-1".into()) }, None),
+        (
+            delivered(),
+            1,
+            OutcomeKind::Delivered,
+            Fate::Delivered { remote_id: Some("r-1".into()) },
+            None,
+        ),
         (kind::Verdict::Skipped(reason()), 1, OutcomeKind::Skipped, Fate::Skipped, None),
         (failed(Failure::Rejected(reason())), 1, OutcomeKind::Rejected, Fate::Dead, None),
         (failed(Failure::TooLarge(reason())), 1, OutcomeKind::TooLarge, Fate::Dead, None),
-        (failed(Failure::Unavailable(delay(None, Scope::Endpoint))), 1, OutcomeKind::Unavailable, retry(1000), pause(mine, false, 1000)),
-        (failed(Failure::Unavailable(delay(None, Scope::Endpoint))), 2, OutcomeKind::Unavailable, retry(2000), pause(mine, false, 2000)),
-        (failed(Failure::Unavailable(delay(None, Scope::Endpoint))), 3, OutcomeKind::Unavailable, Fate::Dead, pause(mine, false, 4000)),
-        (failed(Failure::RateLimited(delay(Some(90_000), Scope::Recipient))), 1, OutcomeKind::RateLimited, retry(90_000), pause(mine, true, 90_000)),
-        (failed(Failure::RateLimited(delay(Some(90_000), Scope::Origin))), 1, OutcomeKind::RateLimited, retry(90_000), pause(all, true, 90_000)),
-        (failed(Failure::Misconfigured(fault)), 1, OutcomeKind::Misconfigured, retry(1000), pause(mine, false, 1000)),
-        (failed(Failure::Uncertain(reason())), 1, OutcomeKind::Uncertain, retry(1000), pause(mine, false, 1000)),
-        (failed(Failure::Other(reason())), 1, OutcomeKind::Unavailable, retry(1000), pause(mine, false, 1000)),
+        (
+            failed(Failure::Unavailable(delay(None, Scope::Endpoint))),
+            1,
+            OutcomeKind::Unavailable,
+            retry(1000),
+            pause(mine, false, 1000),
+        ),
+        (
+            failed(Failure::Unavailable(delay(None, Scope::Endpoint))),
+            2,
+            OutcomeKind::Unavailable,
+            retry(2000),
+            pause(mine, false, 2000),
+        ),
+        (
+            failed(Failure::Unavailable(delay(None, Scope::Endpoint))),
+            3,
+            OutcomeKind::Unavailable,
+            Fate::Dead,
+            pause(mine, false, 4000),
+        ),
+        (
+            failed(Failure::RateLimited(delay(Some(90_000), Scope::Recipient))),
+            1,
+            OutcomeKind::RateLimited,
+            retry(90_000),
+            pause(mine, true, 90_000),
+        ),
+        (
+            failed(Failure::RateLimited(delay(Some(90_000), Scope::Origin))),
+            1,
+            OutcomeKind::RateLimited,
+            retry(90_000),
+            pause(all, true, 90_000),
+        ),
+        (
+            failed(Failure::Misconfigured(fault)),
+            1,
+            OutcomeKind::Misconfigured,
+            retry(1000),
+            pause(mine, false, 1000),
+        ),
+        (
+            failed(Failure::Uncertain(reason())),
+            1,
+            OutcomeKind::Uncertain,
+            retry(1000),
+            pause(mine, false, 1000),
+        ),
+        (
+            failed(Failure::Other(reason())),
+            1,
+            OutcomeKind::Unavailable,
+            retry(1000),
+            pause(mine, false, 1000),
+        ),
     ];
     for (verdict, number, expected, fate, pause) in table {
         let row = format!("{verdict:?} at attempt {number}");
@@ -113,7 +167,12 @@ fn what_the_host_saw_wins_over_what_the_component_says() {
         // outcome, seen, expected, code
         (Ok(outcome(vec![delivered()])), Seen::default(), OutcomeKind::Uncertain, "no-egress"),
         (Ok(outcome(vec![delivered()])), cut.clone(), OutcomeKind::Uncertain, "no-answer"),
-        (Ok(outcome(vec![kind::Verdict::Failed(Failure::Rejected(reason()))])), cut.clone(), OutcomeKind::Uncertain, "no-answer"),
+        (
+            Ok(outcome(vec![kind::Verdict::Failed(Failure::Rejected(reason()))])),
+            cut.clone(),
+            OutcomeKind::Uncertain,
+            "no-answer",
+        ),
         (Err(Fault::Trap("unreachable".into())), cut.clone(), OutcomeKind::Uncertain, "trap"),
         (Err(Fault::WallLimit), cut, OutcomeKind::Uncertain, "wall-limit"),
         (Err(Fault::WallLimit), Seen::default(), OutcomeKind::Fault, "wall-limit"),
@@ -183,9 +242,14 @@ fn what_a_component_writes_into_the_record_is_bounded_and_printable() {
         code: "c".repeat(10_000),
         detail: "a\n\u{1b}[31m".repeat(10_000),
     }))]);
-    outcome.carry = Some("x".repeat(5000));
+    outcome.carry = Some("x".repeat(4096));
     let settlement = judged(1, Ok(outcome), answered(), 1).settlement;
     assert!(settlement.attempt.code.len() <= 64 && settlement.attempt.detail.len() <= 1024);
     assert!(!settlement.attempt.detail.contains(['\n', '\u{1b}']));
-    assert_eq!(settlement.message.carry, None);
+    assert_eq!(settlement.message.carry.map(|carry| carry.len()), Some(4096));
+
+    let mut outcome = super::tests::outcome(vec![delivered()]);
+    outcome.carry = Some("x".repeat(4097));
+    let settlement = judged(1, Ok(outcome), answered(), 1).settlement;
+    assert_eq!((settlement.attempt.code.as_str(), settlement.message.carry), ("contract", None));
 }

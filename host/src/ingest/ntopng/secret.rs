@@ -94,8 +94,10 @@ mod tests {
             (r#"{'sharedsecret':'hunter2'}"#, r#"{'sharedsecret':***}"#),
             ("sharedsecret=hunter2&alerts=", "sharedsecret=***&alerts="),
             (r#"{\"sharedsecret\":\"hunter2\",\"a"#, r#"{\"sharedsecret\":\"***",\"a"#),
-            (r#"{"sharedsecret":"hunter2","sharedsecret":"hunter2"#,
-                r#"{"sharedsecret":"***","sharedsecret":"***"#),
+            (
+                r#"{"sharedsecret":"hunter2","sharedsecret":"hunter2"#,
+                r#"{"sharedsecret":"***","sharedsecret":"***"#,
+            ),
             (r#"{"sharedsecret":"#, r#"{"sharedsecret":"#),
             (r#"{"sharedsecret":"""#, r#"{"sharedsecret":"""#),
             ("the sharedsecret is not told", "the sharedsecret is not told"),
@@ -115,7 +117,11 @@ mod tests {
             let (kept, secret) = blank(&body[..cut]);
             assert!(!kept.contains("hu"), "{kept}");
             let whole = body[..cut].contains("!\"");
-            assert_eq!(secret.map(|one| one.equals("hunter2\"é!")), whole.then_some(true), "{kept}");
+            assert_eq!(
+                secret.map(|one| one.equals("hunter2\"é!")),
+                whole.then_some(true),
+                "{kept}"
+            );
         }
     }
 }
