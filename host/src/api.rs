@@ -170,4 +170,4 @@ pub fn base_url(address: SocketAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

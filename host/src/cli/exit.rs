@@ -71,7 +71,9 @@ impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let exit = match &error {
             AppError::Config { .. } | AppError::Token(_) => Exit::Config,
-            AppError::Store(StoreError::Locked { .. } | StoreError::Newer { .. }) => Exit::Store,
+            AppError::Store(
+                StoreError::Locked { .. } | StoreError::Newer { .. } | StoreError::Foreign { .. },
+            ) => Exit::Store,
             _ => Exit::Failed,
         };
         Self::new(exit, error)

@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use serde_json::Value;
 
 use super::*;
-use crate::api::tests::stand_in::{Mood, StandIn};
+use crate::api::tests::stand_in::StandIn;
 use crate::tenant::{Role, tokens};
 
 #[test]
@@ -19,11 +19,11 @@ async fn send_hands_in_every_alert_and_prints_what_was_accepted() {
     let printed = campanile(&host, &["send", &file, "--json"]).await.unwrap();
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed["accepted"].as_array().unwrap().len(), 1001);
-    assert_eq!((host.commits(), host.committed()), (3, 1001));
+    assert_eq!((&printed["batches"], host.committed().await), (&Value::from(3), 1001));
 
     let printed = campanile(&host, &["send", &file]).await.unwrap();
     assert!(printed.ends_with("... and 981 more\n1001 accepted, 0 rejected\n"), "{printed}");
-    assert_eq!(host.committed(), 2002, "each run is a batch of its own");
+    assert_eq!(host.committed().await, 2002, "each run is a batch of its own");
 }
 
 #[tokio::test]
@@ -34,24 +34,31 @@ async fn send_with_the_key_of_a_run_sends_nothing_twice() {
         let printed = campanile(&host, &["send", &file, "--key", "run-7"]).await.unwrap();
         assert!(printed.ends_with(expected), "{printed}");
     }
-    assert_eq!(host.committed(), 3);
+    assert_eq!(host.committed().await, 3);
 }
 
 #[tokio::test]
 async fn send_waits_while_the_engine_is_busy() {
     let host = StandIn::start().await;
-    host.set(Mood::Busy);
+    let held = host.hold_the_store();
     let file = host.file("alerts.json", &many(1));
-    let printed = campanile(&host, &["send", &file]).await.unwrap();
-    assert!(printed.contains("1 accepted"), "{printed}");
+    let args = ["send", &file];
+    let sending = campanile(&host, &args);
+    // The engine answers 503 within 300 ms; `send` then waits for a second.
+    let (printed, ()) = tokio::join!(sending, async {
+        host.sees_refused("slow-store").await;
+        drop(held);
+    });
+    assert!(printed.unwrap().contains("1 accepted"));
+    assert_eq!(host.committed().await, 1);
 }
 
 #[tokio::test]
 async fn send_tells_positions_in_the_file_of_what_is_rejected() {
     let host = StandIn::start().await;
-    let file = host.file("alerts.json", &format!("{}7", many(600)));
+    let file = host.file("alerts.json", &format!("{}{{\"title\":7}}", many(600)));
     let printed = campanile(&host, &["send", &file, "--partial"]).await.unwrap();
-    assert!(printed.contains("rejected: alert 600, `title`: expected text"), "{printed}");
+    assert!(printed.contains("rejected: alert 600, `title`: expected "), "{printed}");
 
     let failure = campanile(&host, &["send", &file]).await.unwrap_err();
     assert_eq!(failure.exit, Exit::Refused);
@@ -63,13 +70,16 @@ async fn send_tells_positions_in_the_file_of_what_is_rejected() {
 #[tokio::test]
 async fn deliveries_are_listed_and_shown() {
     let host = StandIn::start().await;
+    let file = host.file("alerts.json", &many(2));
+    campanile(&host, &["send", &file]).await.unwrap();
+    host.let_one_die().await;
     let printed = campanile(&host, &["deliveries", "--state", "dead"]).await.unwrap();
     let lines: Vec<_> = printed.lines().collect();
     assert_eq!(lines.len(), 2, "{printed}");
     assert!(lines[0].starts_with("ID") && lines[1].contains("dead"), "{printed}");
     let id = lines[1].split(' ').next().unwrap();
     let printed = campanile(&host, &["deliveries", id]).await.unwrap();
-    assert!(printed.contains("unavailable") && printed.contains("503"), "{printed}");
+    assert!(printed.contains("rejected") && printed.contains("410"), "{printed}");
     let printed = campanile(&host, &["deliveries", id, "--json"]).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["id"], id);
 }
@@ -123,7 +133,7 @@ async fn campanile(host: &StandIn, args: &[&str]) -> Result<String, Failure> {
 }
 
 fn many(count: usize) -> String {
-    (0..count).map(|at| format!("\"alert {at}\"\n")).collect()
+    (0..count).map(|at| format!("{{\"title\":\"alert {at}\"}}\n")).collect()
 }
 
 fn chain(failure: &Failure) -> String {
