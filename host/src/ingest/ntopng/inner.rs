@@ -45,9 +45,7 @@ impl Inner {
 fn shown(value: &Value) -> Option<String> {
     match value {
         Value::Number(number) => Some(number.to_string()),
-        Value::String(text) if !text.is_empty() => {
-            Loose::Text(text.as_str().into()).some_text()
-        }
+        Value::String(text) if !text.is_empty() => Loose::Text(text.as_str().into()).some_text(),
         _ => None,
     }
 }

@@ -72,16 +72,8 @@ pub(super) fn entity(id: i64) -> Option<&'static str> {
     ENTITIES.iter().find(|(number, _)| *number == id).map(|(_, name)| *name)
 }
 
-const CATEGORIES: [&str; 8] = [
-    "other",
-    "security",
-    "internals",
-    "network",
-    "system",
-    "ids_ips",
-    "active_monitoring",
-    "snmp",
-];
+const CATEGORIES: [&str; 8] =
+    ["other", "security", "internals", "network", "system", "ids_ips", "active_monitoring", "snmp"];
 
 pub(super) fn category(id: i64) -> Option<&'static str> {
     CATEGORIES.get(usize::try_from(id).ok()?).copied()

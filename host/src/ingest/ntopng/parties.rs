@@ -11,7 +11,8 @@ use crate::ingest::canonical;
 
 /// `None` unless both addresses are addresses.
 pub(super) fn flow(seen: &Seen<'_>, is_flow: bool) -> Option<Flow> {
-    let (client, server) = is_flow.then(|| Some((party(&seen.client)?, party(&seen.server)?)))??;
+    let (client, server) =
+        is_flow.then(|| Some((party(&seen.client)?, party(&seen.server)?)))??;
     let (transport, transport_number) = transport(&seen.proto);
     let traffic = |bytes: &Loose<'_>, packets: &Loose<'_>| Traffic {
         bytes: bytes.number().unwrap_or_default(),
@@ -90,7 +91,8 @@ fn transport(proto: &Loose<'_>) -> (String, Option<u8>) {
         Ok(None) => ("unknown".into(), None),
         Err(_) => {
             let name = proto.text().to_lowercase();
-            let number = names::transport_number(&name).and_then(|number| u8::try_from(number).ok());
+            let number =
+                names::transport_number(&name).and_then(|number| u8::try_from(number).ok());
             (name, number)
         }
     }

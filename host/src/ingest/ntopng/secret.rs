@@ -16,10 +16,8 @@ pub(super) fn blank(text: &str) -> (String, Option<Secret>) {
         let (before, value) = rest.split_at(key + KEY.len());
         kept.push_str(before);
         let (start, end, whole) = value_in(value);
-        if start < end {
-            kept.push_str(&value[..start]);
-            kept.push_str(BLANK);
-        }
+        kept.push_str(&value[..start]);
+        kept.push_str(if start < end { BLANK } else { "" });
         secret = secret.or_else(|| whole.and_then(|json| serde_json::from_str(json).ok()));
         rest = &value[end..];
     }
@@ -94,8 +92,10 @@ mod tests {
             (r#"{'sharedsecret':'hunter2'}"#, r#"{'sharedsecret':***}"#),
             ("sharedsecret=hunter2&alerts=", "sharedsecret=***&alerts="),
             (r#"{\"sharedsecret\":\"hunter2\",\"a"#, r#"{\"sharedsecret\":\"***",\"a"#),
-            (r#"{"sharedsecret":"hunter2","sharedsecret":"hunter2"#,
-                r#"{"sharedsecret":"***","sharedsecret":"***"#),
+            (
+                r#"{"sharedsecret":"hunter2","sharedsecret":"hunter2"#,
+                r#"{"sharedsecret":"***","sharedsecret":"***"#,
+            ),
             (r#"{"sharedsecret":"#, r#"{"sharedsecret":"#),
             (r#"{"sharedsecret":"""#, r#"{"sharedsecret":"""#),
             ("the sharedsecret is not told", "the sharedsecret is not told"),
@@ -115,7 +115,11 @@ mod tests {
             let (kept, secret) = blank(&body[..cut]);
             assert!(!kept.contains("hu"), "{kept}");
             let whole = body[..cut].contains("!\"");
-            assert_eq!(secret.map(|one| one.equals("hunter2\"é!")), whole.then_some(true), "{kept}");
+            assert_eq!(
+                secret.map(|one| one.equals("hunter2\"é!")),
+                whole.then_some(true),
+                "{kept}"
+            );
         }
     }
 }

@@ -75,12 +75,14 @@ pub(super) fn without_tags(message: &Loose<'_>) -> String {
         let (before, tag) = rest.split_at(at);
         plain.push_str(before);
         let inside = tag[1..].trim_start_matches('/');
-        let end = tag.find('>').filter(|_| inside.starts_with(|one: char| one.is_ascii_alphabetic()));
+        let end =
+            tag.find('>').filter(|_| inside.starts_with(|one: char| one.is_ascii_alphabetic()));
         match end {
             Some(end) => {
-                let breaks = inside.as_bytes().first_chunk().is_some_and(|name: &[u8; 2]| {
-                    name.eq_ignore_ascii_case(b"br")
-                });
+                let breaks = inside
+                    .as_bytes()
+                    .first_chunk()
+                    .is_some_and(|name: &[u8; 2]| name.eq_ignore_ascii_case(b"br"));
                 plain.push_str(if breaks { "\n" } else { "" });
                 rest = &tag[end + 1..];
             }
@@ -128,9 +130,15 @@ mod tests {
     #[test]
     fn a_line_about_anything_else_says_the_most_telling_thing_there_is() {
         let table = [
-            (r#"{"name":"nas-1","json":"{\"value\":142,\"threshold\":32}"}"#, "nas-1 (e): 142 > 32"),
+            (
+                r#"{"name":"nas-1","json":"{\"value\":142,\"threshold\":32}"}"#,
+                "nas-1 (e): 142 > 32",
+            ),
             (r#"{"name":"e","json":{"msg_details":"started"}}"#, "e: started"),
-            (r#"{"json":{"old_mac":"a","new_mac":"b","deep":{},"no":""}}"#, "e: new mac b, old mac a"),
+            (
+                r#"{"json":{"old_mac":"a","new_mac":"b","deep":{},"no":""}}"#,
+                "e: new mac b, old mac a",
+            ),
             (r#"{"subtype":"eno1","json":"{broken"}"#, "e: eno1"),
             (r#"{"subtype":"e"}"#, "e"),
         ];
