@@ -522,7 +522,6 @@ proptest! {
 
 #[test]
 #[ignore = "a measure, not a test: run it with --ignored --nocapture on a quiet machine"]
-#[expect(clippy::print_stdout, reason = "a measure is for reading")]
 fn microseconds_per_alert() {
     let flow = SAMPLES.lines().next().unwrap();
     let body =
