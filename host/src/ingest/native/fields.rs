@@ -161,9 +161,7 @@ impl<'a> Fields<'a> {
     ) -> Result<Option<(f64, f64)>, Rejection> {
         let Some(json) = self.value(key)? else { return Ok(None) };
         match serde_json::from_str::<[f64; 2]>(json) {
-            Ok([one, two]) if first.contains(&one) && second.contains(&two) => {
-                Ok(Some((one, two)))
-            }
+            Ok([one, two]) if first.contains(&one) && second.contains(&two) => Ok(Some((one, two))),
             _ => Err(self.fault(key, expected, Some(json))),
         }
     }
