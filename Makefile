@@ -17,7 +17,7 @@ run: build ## Set up what is missing, build, and start the engine on 127.0.0.1:7
 demo: build ## Send six sample alerts to the engine that `make run` started, and show them arriving.
 	@target/release/campanile-capture --listen 127.0.0.1:7979 --count 6 --timeout-s 30 & \
 	capture=$$!; \
-	$(CAMPANILE) send tests/data/ntopng-alerts.ndjson || { kill $$capture; exit 1; }; \
+	$(CAMPANILE) send tests/data/ntopng.ndjson || { kill $$capture; exit 1; }; \
 	wait $$capture
 
 test: setup-test lint build hostile ## Set up what is missing, and run everything that CI runs.

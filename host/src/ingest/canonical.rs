@@ -115,6 +115,7 @@ mod tests {
             ("https://a.exa\tmple/", None),
             (" https://a.example/", None),
             ("file:///etc/passwd", None),
+            ("ftp://a.example/", None),
             ("//a.example/", None),
             ("https://", None),
             (long.as_str(), None),

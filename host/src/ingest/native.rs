@@ -192,7 +192,7 @@ fn party(fields: &Fields<'_>) -> Result<Party, Rejection> {
         country: fields.parsed("country", "two letters (ISO 3166-1)", canonical::two_letters)?,
         city: fields.text("city", 1..=256)?,
         continent: fields.parsed("continent", "a two-letter code", canonical::two_letters)?,
-        location: fields.pair("location", [-90.0..=90.0, -180.0..=180.0], degrees)?,
+        location: fields.pair("location", &[-90.0..=90.0, -180.0..=180.0], degrees)?,
         is_local: fields.flag("is_local")?,
         is_attacker: fields.flag("is_attacker")?,
         is_victim: fields.flag("is_victim")?,

@@ -20,6 +20,8 @@ mod sentence;
 mod tests;
 mod unparsed;
 
+use std::borrow::Cow;
+
 use super::{ALERTS_COUNT_MAX, Arrival, BadBody};
 use crate::alert::Alert;
 use crate::ids::Secret;
@@ -41,7 +43,10 @@ pub struct Envelope {
 /// `Err` only for an empty body. Of more than [`ALERTS_COUNT_MAX`] alerts, which ntopng does not
 /// send, the rest is counted in one more `unparsed` alert.
 pub fn read(body: &[u8], arrival: &Arrival<'_>) -> Result<Envelope, BadBody> {
-    let body = String::from_utf8_lossy(body);
+    let body = match std::str::from_utf8(body) {
+        Ok(body) => Cow::Borrowed(body),
+        Err(_) => String::from_utf8_lossy(body),
+    };
     let body = body.trim_start_matches('\u{feff}');
     if body.trim().is_empty() {
         return Err(BadBody::at(body, 0, "an envelope with `alerts`; the body is empty"));

@@ -156,14 +156,12 @@ impl<'a> Fields<'a> {
     pub(super) fn pair(
         &self,
         key: &str,
-        ranges: [RangeInclusive<f64>; 2],
+        [first, second]: &[RangeInclusive<f64>; 2],
         expected: &str,
     ) -> Result<Option<(f64, f64)>, Rejection> {
         let Some(json) = self.value(key)? else { return Ok(None) };
         match serde_json::from_str::<[f64; 2]>(json) {
-            Ok([one, two]) if ranges[0].contains(&one) && ranges[1].contains(&two) => {
-                Ok(Some((one, two)))
-            }
+            Ok([one, two]) if first.contains(&one) && second.contains(&two) => Ok(Some((one, two))),
             _ => Err(self.fault(key, expected, Some(json))),
         }
     }

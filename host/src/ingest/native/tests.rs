@@ -174,7 +174,7 @@ fn a_body_that_is_not_json_tells_line_and_column() {
         (b"{\"title\":\"x\"} y", false, 1, 15, "trailing"),
         (b"{\n\"title\":\"x\"}\n{\n\"title\":\"y\"}", false, 3, 1, "trailing"),
         (b"{\"title\":\"\xff\"}", false, 1, 11, "UTF-8"),
-        (b"{\"title\":\"x\0\"}", false, 1, 12, "control character"),
+        (b"{\"title\":\"x\0\"}", false, 1, 11, "control character"),
         (many.as_bytes(), false, 10_001, 1, "at most 10000 alerts"),
         (lines.as_bytes(), false, 10_001, 1, "at most 10000 alerts"),
         (bomb.as_bytes(), false, 1, 1_000_000, "EOF"),

@@ -110,10 +110,11 @@ fn message(
     let title = seen.title.some_text().unwrap_or_else(|| title_of(&kind));
     let failed = !seen.success.is_absent() && !seen.success.is_true();
     // Their score is always 0, and severity `none` would hide them from everybody.
+    let told = !(seen.score.is_absent() && seen.severity.is_absent());
     let (severity, score) = match urgency(seen)? {
-        (_, 0) if failed => (Severity::Warning, 0),
-        (_, 0) => (Severity::Info, 0),
-        scored => scored,
+        (severity, score @ 1..) if told => (severity, score),
+        _ if failed => (Severity::Warning, 0),
+        _ => (Severity::Info, 0),
     };
     let annotations = seen.note.some_text().map(|note| ("note".to_owned(), note));
     let id = arrival.ids.next(arrival.now_ms);

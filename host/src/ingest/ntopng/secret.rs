@@ -16,10 +16,8 @@ pub(super) fn blank(text: &str) -> (String, Option<Secret>) {
         let (before, value) = rest.split_at(key + KEY.len());
         kept.push_str(before);
         let (start, end, whole) = value_in(value);
-        if start < end {
-            kept.push_str(&value[..start]);
-            kept.push_str(BLANK);
-        }
+        kept.push_str(&value[..start]);
+        kept.push_str(if start < end { BLANK } else { "" });
         secret = secret.or_else(|| whole.and_then(|json| serde_json::from_str(json).ok()));
         rest = &value[end..];
     }
