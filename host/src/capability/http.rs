@@ -354,7 +354,8 @@ mod tests {
 
     #[test]
     fn what_was_not_granted_is_denied_with_a_code() {
-        let table: [(&str, &[(&str, &str)], &str); 9] = [
+        type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
+        let table: [Row<'_>; 9] = [
             ("http://127.0.0.1:9001/", &[], "origin"),
             ("https://127.0.0.1:9000/", &[], "origin"),
             ("http://127.0.0.1:9000@evil.example/", &[], "url"),

@@ -1,5 +1,4 @@
 //! What `wasmtime` makes of `wit/endpoint.wit`: the contract as Rust types, host side.
-#![expect(clippy::all, clippy::pedantic, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "../wit/endpoint.wit",

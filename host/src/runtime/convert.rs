@@ -129,9 +129,9 @@ mod tests {
         let ms = 1_795_488_660_007;
         let table = [
             (TimeZone::UTC, "2026-11-24T02:51:00.007+00:00"),
-            (TimeZone::fixed(jiff::tz::offset(1)), "2026-11-24T03:51:00.007+01:00"),
+            (TimeZone::fixed(Offset::constant(1)), "2026-11-24T03:51:00.007+01:00"),
             (
-                TimeZone::fixed(jiff::tz::Offset::from_seconds(-12_600).unwrap()),
+                TimeZone::fixed(Offset::from_seconds(-12_600).unwrap()),
                 "2026-11-23T23:21:00.007-03:30",
             ),
         ];

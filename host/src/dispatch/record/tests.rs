@@ -238,18 +238,18 @@ fn a_verdict_per_alert_gives_each_its_own_fate() {
 
 #[test]
 fn what_a_component_writes_into_the_record_is_bounded_and_printable() {
-    let mut outcome = outcome(vec![kind::Verdict::Failed(Failure::Rejected(kind::Reason {
+    let mut told = outcome(vec![kind::Verdict::Failed(Failure::Rejected(kind::Reason {
         code: "c".repeat(10_000),
         detail: "a\n\u{1b}[31m".repeat(10_000),
     }))]);
-    outcome.carry = Some("x".repeat(4096));
-    let settlement = judged(1, Ok(outcome), answered(), 1).settlement;
+    told.carry = Some("x".repeat(4096));
+    let settlement = judged(1, Ok(told), answered(), 1).settlement;
     assert!(settlement.attempt.code.len() <= 64 && settlement.attempt.detail.len() <= 1024);
     assert!(!settlement.attempt.detail.contains(['\n', '\u{1b}']));
     assert_eq!(settlement.message.carry.map(|carry| carry.len()), Some(4096));
 
-    let mut outcome = super::tests::outcome(vec![delivered()]);
-    outcome.carry = Some("x".repeat(4097));
-    let settlement = judged(1, Ok(outcome), answered(), 1).settlement;
+    let mut told = outcome(vec![delivered()]);
+    told.carry = Some("x".repeat(4097));
+    let settlement = judged(1, Ok(told), answered(), 1).settlement;
     assert_eq!((settlement.attempt.code.as_str(), settlement.message.carry), ("contract", None));
 }
