@@ -17,7 +17,6 @@ use campanile_tests::tally::Tally;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
 use serde_json::json;
-use tokio_util::task::TaskTracker;
 
 const BATCH: u32 = 16;
 
@@ -127,7 +126,7 @@ impl Stage {
             })
             .collect();
         let gate = Arc::new(HttpGate {
-            connector: Connector::new(TaskTracker::new()),
+            connector: Connector::default(),
             pool: Pool::default(),
             response_bytes_max: 1 << 20,
         });

@@ -21,7 +21,6 @@ use campanile::runtime::{Catalog, Kind, Limits, Runtime};
 use campanile_tests::alerts::envelope;
 use campanile_tests::site::{project, target};
 use serde_json::{Map, Value};
-use tokio_util::task::TaskTracker;
 
 #[tokio::test]
 async fn every_case_of_every_component_holds() {
@@ -76,7 +75,7 @@ impl Stage {
         let runtime = Runtime::new(limits, 16, &target().join("test-cache")).unwrap();
         let catalog = Catalog::load(&runtime, &target().join("components")).await.unwrap();
         let gate = HttpGate {
-            connector: Connector::new(TaskTracker::new()),
+            connector: Connector::default(),
             pool: Pool::default(),
             response_bytes_max: limits.response_bytes_max,
         };

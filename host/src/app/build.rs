@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 
 use super::AppError;
 use crate::capability::egress::{Connector, Grant, Pool, origins};
@@ -156,7 +155,7 @@ fn endpoint(
 
 pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
     Arc::new(HttpGate {
-        connector: Connector::new(TaskTracker::new()),
+        connector: Connector::default(),
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })

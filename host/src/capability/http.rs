@@ -5,14 +5,16 @@
 //! each request is kept for the record of the attempt. Redirects are answers like any other.
 
 use std::io::Write;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{
     CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
@@ -55,11 +57,23 @@ pub struct HttpDoor {
     grant: Grant,
     deadline: Instant,
     seen: Seen,
+    /// Where the last request went: most components speak to one URL.
+    last: Option<(String, Target)>,
+}
+
+/// A URL that the grant allows, taken apart.
+#[derive(Clone, Debug)]
+struct Target {
+    origin: Origin,
+    key: PoolKey,
+    /// Path and query.
+    uri: Uri,
+    host: HeaderValue,
 }
 
 impl HttpDoor {
     pub fn new(gate: Arc<HttpGate>, grant: Grant) -> Self {
-        Self { gate, grant, deadline: Instant::now(), seen: Seen::default() }
+        Self { gate, grant, deadline: Instant::now(), seen: Seen::default(), last: None }
     }
 
     /// Starts a call: no request lasts beyond `deadline`, and what was seen starts anew.
@@ -79,37 +93,49 @@ impl HttpDoor {
     ) -> Result<contract::Response, contract::HttpError> {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
-        let (origin, request) = checked(request, &self.grant)?;
-        let key = self.grant.pool_key(&origin);
-        let body_bytes = request.body().as_bytes_len();
-        let (connection, answer) = self.exchange(&key, &origin, request, body_bytes, until).await?;
-        self.read(key, connection, answer, until).await
+        let target = self.target(&request.url)?;
+        let request = checked(request, &target)?;
+        let body_bytes = request.body().size_hint().exact().unwrap_or_default();
+        let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
+        self.read(target.key, connection, answer, until).await
+    }
+
+    fn target(&mut self, url: &str) -> Result<Target, contract::HttpError> {
+        match &self.last {
+            Some((last, target)) if last == url => Ok(target.clone()),
+            _ => {
+                let target = target(url, &self.grant)?;
+                self.last = Some((url.to_owned(), target.clone()));
+                Ok(target)
+            }
+        }
     }
 
     /// Sends on a kept connection, or on a new one; retries only what never left.
     async fn exchange(
         &mut self,
-        key: &PoolKey,
-        origin: &Origin,
+        target: &Target,
         mut request: Request<Full<Bytes>>,
         body_bytes: u64,
         until: Instant,
     ) -> Result<(Connection, Response<Incoming>), contract::HttpError> {
         loop {
-            let mut connection = match self.gate.pool.take(key) {
+            let mut connection = match self.gate.pool.take(&target.key) {
                 Some(connection) => connection,
-                None => self.connect(origin, until).await?,
+                None => self.connect(&target.origin, until).await?,
             };
-            if connection.sender.ready().await.is_err() {
+            let ready = connection.drive(SendRequest::poll_ready).await;
+            if ready.is_err() || connection.sender.is_closed() {
                 if connection.reused {
                     continue;
                 }
                 return Err(unreachable("closed", "the connection closed before the request"));
             }
-            self.seen.origin = Some(origin.to_string());
+            self.seen.origin = Some(target.origin.to_string());
             self.seen.status = None;
             self.seen.unanswered = true;
-            let sent = connection.sender.try_send_request(request);
+            let mut sent = pin!(connection.sender.try_send_request(request));
+            let sent = connection.drive(|_, cx| sent.as_mut().poll(cx));
             match tokio::time::timeout_at(until, sent).await {
                 Ok(Ok(answer)) => {
                     self.seen.sent_bytes += body_bytes;
@@ -123,10 +149,8 @@ impl HttpDoor {
                     }
                     Some(_) => {
                         self.seen.unanswered = false;
-                        return Err(unreachable(
-                            "closed",
-                            "the connection closed before the request",
-                        ));
+                        let detail = "the connection closed before the request";
+                        return Err(unreachable("closed", detail));
                     }
                     None => {
                         self.seen.sent_bytes += body_bytes;
@@ -160,14 +184,15 @@ impl HttpDoor {
     async fn read(
         &mut self,
         key: PoolKey,
-        connection: Connection,
+        mut connection: Connection,
         answer: Response<Incoming>,
         until: Instant,
     ) -> Result<contract::Response, contract::HttpError> {
         let (head, mut incoming) = answer.into_parts();
         let mut body = BytesMut::new();
         let ending = loop {
-            match tokio::time::timeout_at(until, incoming.frame()).await {
+            let frame = connection.drive(|_, cx| Pin::new(&mut incoming).poll_frame(cx));
+            match tokio::time::timeout_at(until, frame).await {
                 Ok(None) => break contract::Ending::Complete,
                 Ok(Some(Ok(frame))) => {
                     let Some(data) = frame.data_ref() else { continue };
@@ -196,31 +221,37 @@ impl HttpDoor {
     }
 }
 
-/// The request as hyper sends it, if the grant and the rules of HTTP allow it.
-fn checked(
-    request: contract::Request,
-    grant: &Grant,
-) -> Result<(Origin, Request<Full<Bytes>>), contract::HttpError> {
-    if request.url.len() > URL_BYTES_MAX {
+/// Takes a URL apart, if the grant allows it.
+fn target(url: &str, grant: &Grant) -> Result<Target, contract::HttpError> {
+    if url.len() > URL_BYTES_MAX {
         return Err(denied("url", "the URL is longer than 8 KiB"));
     }
-    let url = Url::parse(&request.url).map_err(|error| denied("url", &error.to_string()))?;
+    let url = Url::parse(url).map_err(|error| denied("url", &error.to_string()))?;
     let origin = Origin::of(&url).map_err(|error| denied("url", &error.to_string()))?;
     if !grant.allows(&origin) {
         return Err(denied("origin", &format!("`{origin}` is not granted to this endpoint")));
     }
+    let key = grant.pool_key(&origin);
+    Ok(Target { key, uri: origin_form(&url)?, host: host_header(&url), origin })
+}
+
+/// The request as hyper sends it, if the rules of HTTP allow it.
+fn checked(
+    request: contract::Request,
+    target: &Target,
+) -> Result<Request<Full<Bytes>>, contract::HttpError> {
     let mut body = request.body;
     let mut headers = headers(&request.headers)?;
     if request.coding == contract::Coding::Gzip {
         body = gzip(&body);
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    headers.insert(HOST, host_header(&url));
+    headers.insert(HOST, target.host.clone());
     let mut checked = Request::new(Full::new(Bytes::from(body)));
     *checked.method_mut() = method(request.method);
-    *checked.uri_mut() = origin_form(&url)?;
+    *checked.uri_mut() = target.uri.clone();
     *checked.headers_mut() = headers;
-    Ok((origin, checked))
+    Ok(checked)
 }
 
 fn headers(asked: &[(String, String)]) -> Result<HeaderMap, contract::HttpError> {
@@ -292,16 +323,6 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-trait BodyLength {
-    fn as_bytes_len(&self) -> u64;
-}
-
-impl BodyLength for Full<Bytes> {
-    fn as_bytes_len(&self) -> u64 {
-        hyper::body::Body::size_hint(self).exact().unwrap_or_default()
-    }
-}
-
 fn problem(code: &str, detail: &str) -> contract::Problem {
     contract::Problem { code: code.to_owned(), detail: printable(detail, DETAIL_BYTES_MAX) }
 }
@@ -367,7 +388,8 @@ mod tests {
             ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
         ];
         for (url, headers, code) in table {
-            match checked(request(url, headers), &grant()) {
+            let asked = request(url, headers);
+            match target(url, &grant()).and_then(|target| checked(asked, &target)) {
                 Err(contract::HttpError::Denied(problem)) => {
                     assert_eq!(problem.code, code, "{url} {headers:?}: {}", problem.detail);
                 }
@@ -378,11 +400,9 @@ mod tests {
 
     #[test]
     fn a_granted_request_has_our_host_header_and_only_a_path_in_its_first_line() {
-        let (_, request) = checked(
-            request("http://0x7f.1:9000//evil.example/a?b=c#d", &[("x-a", "1"), ("x-a", "2")]),
-            &grant(),
-        )
-        .unwrap();
+        let url = "http://0x7f.1:9000//evil.example/a?b=c#d";
+        let target = target(url, &grant()).unwrap();
+        let request = checked(request(url, &[("x-a", "1"), ("x-a", "2")]), &target).unwrap();
         assert_eq!(request.uri().to_string(), "//evil.example/a?b=c");
         assert_eq!(request.uri().authority(), None);
         assert_eq!(request.headers()[HOST], "127.0.0.1:9000");
@@ -393,7 +413,8 @@ mod tests {
     fn gzip_says_so_and_reads_back() {
         let mut asked = request("http://127.0.0.1:9000/", &[]);
         asked.coding = contract::Coding::Gzip;
-        let (_, request) = checked(asked, &grant()).unwrap();
+        let target = target(&asked.url, &grant()).unwrap();
+        let request = checked(asked, &target).unwrap();
         assert_eq!(request.headers()[CONTENT_ENCODING], "gzip");
         let mut text = String::new();
         let packed = gzip(b"{}");

@@ -45,6 +45,7 @@ pub(super) async fn send(
         stopped: None,
         formats: Calls::default(),
         delivers: Calls::default(),
+        jitter: jitter(),
     };
     let parcels = match lease.work() {
         Work::Fresh(deliveries) => batch.format(&lease, deliveries).await,
@@ -64,6 +65,8 @@ struct Batch<'a> {
     stopped: Option<u64>,
     formats: Calls,
     delivers: Calls,
+    /// From 0 to 1; one for all, since the first failure ends the batch.
+    jitter: f64,
 }
 
 /// Calls of one function, and the CPU they used.
@@ -294,7 +297,7 @@ impl Batch<'_> {
             max: self.dispatch.policy.backoff.max.min(COOL_MAX),
             ..self.dispatch.policy.backoff
         };
-        let wait = backoff.wait(self.health.failed(), None, jitter());
+        let wait = backoff.wait(self.health.failed(), None, self.jitter);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
         let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
         queue.hold(self.destination.id, until_ms);
@@ -317,7 +320,7 @@ impl Batch<'_> {
     }
 
     fn tried(&self, number: u32, at_ms: u64) -> Tried {
-        Tried { number, at_ms, now_ms: self.dispatch.clock.now_ms(), jitter: jitter() }
+        Tried { number, at_ms, now_ms: self.dispatch.clock.now_ms(), jitter: self.jitter }
     }
 }
 

@@ -45,26 +45,42 @@ pub(super) fn instant(unix_ms: u64, zone: &TimeZone) -> contract::Instant {
         .and_then(|ms| Timestamp::from_millisecond(ms).ok())
         .unwrap_or(Timestamp::MAX);
     let here = zone.to_offset(at);
-    let offset = here.seconds() / 60;
-    let sign = if offset < 0 { '-' } else { '+' };
-    let (hours, minutes) = (offset.abs() / 60, offset.abs() % 60);
-    let mut local = civil(here.to_datetime(at));
-    local.push(sign);
-    local.push_str(&format!("{hours:02}:{minutes:02}"));
-    contract::Instant { unix_ms, utc: civil(Offset::UTC.to_datetime(at)) + "Z", local }
+    let utc = civil(Offset::UTC.to_datetime(at));
+    let mut local = if here == Offset::UTC { utc.clone() } else { civil(here.to_datetime(at)) };
+    let minutes = here.seconds() / 60;
+    local.push(if minutes < 0 { '-' } else { '+' });
+    push_digits(&mut local, minutes.abs() / 60, 2);
+    local.push(':');
+    push_digits(&mut local, minutes.abs() % 60, 2);
+    contract::Instant { unix_ms, utc: utc + "Z", local }
 }
 
+/// RFC 3339 without its zone. By hand, since each message has a handful of instants and `format!`
+/// took a tenth of the time of formatting one.
 fn civil(at: jiff::civil::DateTime) -> String {
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}",
-        at.year(),
-        at.month(),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second(),
-        at.millisecond()
-    )
+    let mut text = String::with_capacity(32);
+    push_digits(&mut text, at.year().into(), 4);
+    for (before, value) in [
+        ('-', at.month()),
+        ('-', at.day()),
+        ('T', at.hour()),
+        (':', at.minute()),
+        (':', at.second()),
+    ] {
+        text.push(before);
+        push_digits(&mut text, value.into(), 2);
+    }
+    text.push('.');
+    push_digits(&mut text, at.millisecond().into(), 3);
+    text
+}
+
+/// The last `count` decimal digits of a number that is not negative.
+fn push_digits(text: &mut String, number: i32, count: u32) {
+    for place in (0..count).rev() {
+        let digit = number / 10_i32.pow(place) % 10;
+        text.push(char::from_digit(digit.unsigned_abs(), 10).unwrap_or('0'));
+    }
 }
 
 fn severity(severity: Severity) -> contract::Severity {

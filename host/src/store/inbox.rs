@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -11,6 +11,13 @@ use super::{Prepared, StoreError, StoreLimits, locked};
 
 /// The most alerts that go into one transaction, so that the first of them is not kept waiting.
 const GROUP_COUNT: usize = 2048;
+
+/// How long a settle waits for company, unless an ingest takes it along: nobody waits for its
+/// outcome, and a larger group costs less for each, since each page is written once per group.
+const SETTLE_WAIT: Duration = Duration::from_millis(5);
+
+/// So many settles need no more company.
+const SETTLE_GROUP: usize = 256;
 
 /// Something to be written, as a part of a transaction.
 pub(crate) trait WriteJob: Send {
@@ -99,8 +106,21 @@ struct State {
     ingest: (usize, usize),
     ending: Option<Ending>,
     nudged: bool,
-    /// Telling the writer costs a system call, so it is told only while it waits.
-    is_awaited: bool,
+    /// When the oldest of `settles` came.
+    settles_since: Option<Instant>,
+    /// Telling the writer costs a system call, so it is told only of what it waits for.
+    awaited: Awaited,
+}
+
+/// What the writer sleeps for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Awaited {
+    /// It is at work.
+    #[default]
+    Nothing,
+    Anything,
+    /// It has settles, and gives them time for company.
+    Company,
 }
 
 /// Settles from when they are handed over until they are on disk.
@@ -138,7 +158,7 @@ impl Inbox {
         }
         state.ingest = (count, bytes);
         state.ingests.push_back(Queued { job, class: Class::Ingest, weight });
-        self.tell(state);
+        self.tell(&mut state);
         Ok(())
     }
 
@@ -150,7 +170,12 @@ impl Inbox {
         self.settles.count.fetch_add(weight.count, Ordering::Relaxed);
         self.settles.bytes.fetch_add(weight.bytes, Ordering::Relaxed);
         state.settles.push_back(Queued { job, class: Class::Settle, weight });
-        self.tell(state);
+        if state.settles_since.is_none() {
+            state.settles_since = Some(Instant::now());
+        }
+        if state.awaited != Awaited::Company || state.settles.len() >= SETTLE_GROUP {
+            self.tell(&mut state);
+        }
         Ok(())
     }
 
@@ -172,21 +197,12 @@ impl Inbox {
     /// Waits until something is there or `patience` is over, and takes all settles and as many
     /// ingests as make a group, appended to `group`. How the store ends, if it does.
     pub(super) fn take(&self, group: &mut Vec<Queued>, patience: Duration) -> Option<Ending> {
-        let mut state = locked(&self.state);
-        state.is_awaited = true;
-        let idle = |state: &mut State| {
-            state.settles.is_empty()
-                && state.ingests.is_empty()
-                && state.ending.is_none()
-                && !state.nudged
-        };
-        let waited = self.filled.wait_timeout_while(state, patience, idle);
-        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        (state.nudged, state.is_awaited) = (false, false);
+        let mut state = self.wait(Instant::now() + patience);
         if state.ending == Some(Ending::Abandon) {
             return state.ending;
         }
         group.extend(state.settles.drain(..));
+        state.settles_since = None;
         let mut count = 0;
         while count < GROUP_COUNT
             && let Some(one) = state.ingests.pop_front()
@@ -199,6 +215,28 @@ impl Inbox {
             }
         }
         state.ending.filter(|_| group.is_empty() && state.ingests.is_empty())
+    }
+
+    /// Waits until there is enough to write, something else to do, or `until` is over.
+    fn wait(&self, until: Instant) -> MutexGuard<'_, State> {
+        let mut state = locked(&self.state);
+        loop {
+            let now = Instant::now();
+            let company = state.settles_since.map(|since| since + SETTLE_WAIT);
+            let is_due = !state.ingests.is_empty()
+                || state.settles.len() >= SETTLE_GROUP
+                || state.ending.is_some()
+                || state.nudged
+                || company.is_some_and(|at| at <= now);
+            if is_due || until <= now {
+                (state.nudged, state.awaited) = (false, Awaited::Nothing);
+                return state;
+            }
+            state.awaited = if company.is_some() { Awaited::Company } else { Awaited::Anything };
+            let next = company.map_or(until, |at| at.min(until));
+            let waited = self.filled.wait_timeout(state, next - now);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
     }
 
     /// A settle is on disk, or given up.
@@ -217,20 +255,18 @@ impl Inbox {
     pub(super) fn nudge(&self) {
         let mut state = locked(&self.state);
         state.nudged = true;
-        self.tell(state);
+        self.tell(&mut state);
     }
 
     /// Nothing is accepted from here on.
     pub(super) fn end(&self, ending: Ending) {
         let mut state = locked(&self.state);
         state.ending.get_or_insert(ending);
-        self.tell(state);
+        self.tell(&mut state);
     }
 
-    fn tell(&self, mut state: MutexGuard<'_, State>) {
-        let is_awaited = std::mem::take(&mut state.is_awaited);
-        drop(state);
-        if is_awaited {
+    fn tell(&self, state: &mut MutexGuard<'_, State>) {
+        if std::mem::take(&mut state.awaited) != Awaited::Nothing {
             self.filled.notify_one();
         }
     }

@@ -11,7 +11,6 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_util::task::TaskTracker;
 use url::Host;
 
 use super::pool::Connection;
@@ -20,11 +19,10 @@ use super::{Origin, Scheme};
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 16;
 
-/// Makes connections, and drives them until they close.
+/// Makes connections.
 #[derive(Clone)]
 pub struct Connector {
     tls: Arc<ClientConfig>,
-    drivers: TaskTracker,
 }
 
 impl std::fmt::Debug for Connector {
@@ -49,9 +47,8 @@ pub enum ConnectError {
     Handshake { origin: String, source: hyper::Error },
 }
 
-impl Connector {
-    /// `drivers` owns the tasks that move the bytes of each connection.
-    pub fn new(drivers: TaskTracker) -> Self {
+impl Default for Connector {
+    fn default() -> Self {
         let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -59,42 +56,43 @@ impl Connector {
             .expect("ring provides TLS 1.2 and 1.3")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Self { tls: Arc::new(config), drivers }
+        Self { tls: Arc::new(config) }
     }
+}
 
+impl Connector {
     pub async fn connect(&self, origin: &Origin) -> Result<Connection, ConnectError> {
         let stream = dial(origin).await?;
         // Small requests must not wait for the answer to the last one.
         let _ = stream.set_nodelay(true);
         match origin.scheme {
-            Scheme::Http => self.speak(origin, stream).await,
+            Scheme::Http => speak(origin, stream).await,
             Scheme::Https => {
                 let name = server_name(&origin.host);
                 let stream = TlsConnector::from(Arc::clone(&self.tls))
                     .connect(name, stream)
                     .await
                     .map_err(|error| tls_error(origin, error))?;
-                self.speak(origin, stream).await
+                speak(origin, stream).await
             }
         }
     }
+}
 
-    async fn speak<S>(&self, origin: &Origin, stream: S) -> Result<Connection, ConnectError>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (sender, driver) = http1::Builder::new()
-            .max_headers(128)
-            .max_buf_size(64 << 10)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|source| ConnectError::Handshake { origin: origin.to_string(), source })?;
-        self.drivers.spawn(async move {
-            // The request that was under way hears of the error; here it is of no more use.
-            let _ = driver.await;
-        });
-        Ok(Connection::new(sender))
-    }
+async fn speak<S>(origin: &Origin, stream: S) -> Result<Connection, ConnectError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (sender, driver) = http1::Builder::new()
+        .max_headers(128)
+        .max_buf_size(64 << 10)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|source| ConnectError::Handshake { origin: origin.to_string(), source })?;
+    let driver = Box::pin(async move {
+        let _ = driver.await;
+    });
+    Ok(Connection::new(sender, driver))
 }
 
 async fn dial(origin: &Origin) -> Result<TcpStream, ConnectError> {

@@ -1,7 +1,10 @@
 //! Connections kept for the next request of the same tenant, endpoint, origin and grant.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,24 +34,57 @@ pub struct PoolKey {
     pub(super) revision: [u8; 32],
 }
 
-/// One connection, ready for a request or busy with one.
-#[derive(Debug)]
+/// One connection, ready for a request or busy with one. Its bytes move only while it is driven:
+/// whoever has a request under way drives it, so that no task of its own has to be woken.
 pub struct Connection {
     pub sender: SendRequest<Full<Bytes>>,
+    driver: Driver,
+    ended: bool,
     made: Instant,
     idle_since: Instant,
     /// Served a request before.
     pub reused: bool,
 }
 
+/// Moves the bytes of one connection until it closes. What goes wrong the request under way hears.
+pub(super) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("reused", &self.reused).finish_non_exhaustive()
+    }
+}
+
 impl Connection {
-    pub(super) fn new(sender: SendRequest<Full<Bytes>>) -> Self {
+    pub(super) fn new(sender: SendRequest<Full<Bytes>>, driver: Driver) -> Self {
         let now = Instant::now();
-        Self { sender, made: now, idle_since: now, reused: false }
+        Self { sender, driver, ended: false, made: now, idle_since: now, reused: false }
+    }
+
+    /// Polls `work`, a use of this connection, and moves the connection's bytes meanwhile. If it
+    /// is dropped in the middle, the connection is of no more use.
+    pub async fn drive<T>(
+        &mut self,
+        mut work: impl FnMut(&mut SendRequest<Full<Bytes>>, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
+        poll_fn(|cx| {
+            // Twice: what the first round hands to the connection goes out in the second.
+            for _ in 0..2 {
+                if !self.ended {
+                    self.ended = self.driver.as_mut().poll(cx).is_ready();
+                }
+                if let Poll::Ready(done) = work(&mut self.sender, cx) {
+                    return Poll::Ready(done);
+                }
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     fn fresh_enough(&self, now: Instant) -> bool {
-        !self.sender.is_closed()
+        !self.ended
+            && !self.sender.is_closed()
             && now.duration_since(self.idle_since) < IDLE_MAX
             && now.duration_since(self.made) < AGE_MAX
     }
