@@ -12,7 +12,7 @@ help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Set up what is missing, build, and start the engine on 127.0.0.1:7700.
-	$(CAMPANILE) serve
+	$(CAMPANILE) serve --show-tokens
 
 demo: build ## Send six sample alerts to the engine that `make run` started, and show them arriving.
 	@target/release/campanile-capture --listen 127.0.0.1:7979 --count 6 --timeout-s 30 & \

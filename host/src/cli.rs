@@ -46,7 +46,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong c
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the engine: take alerts in and deliver them
-    Serve,
+    Serve(serve::ServeArgs),
     /// Send alerts from a file to the running engine
     Send(send::SendArgs),
     /// Show what would be sent for alerts; nothing is
@@ -63,7 +63,7 @@ enum Command {
 /// Runs the command; its result goes to `out`.
 pub async fn run(args: Args, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
     // Only the engine tells of its life; other commands speak through their result.
-    let quiet = if matches!(args.command, Command::Serve) { "info" } else { "warn" };
+    let quiet = if matches!(args.command, Command::Serve(_)) { "info" } else { "warn" };
     let filter = config::log_filter();
     telemetry::start_logs(args.log_format, filter.as_deref().unwrap_or(quiet))
         .map_err(|error| Failure::new(Exit::Usage, error))?;
@@ -73,7 +73,7 @@ pub async fn run(args: Args, out: &mut (dyn Write + Send)) -> Result<(), Failure
 impl Command {
     async fn run(self, common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::Serve => serve::run(common, out).await,
+            Self::Serve(args) => serve::run(args, common, out).await,
             Self::Send(args) => send::run(args, common, out).await,
             Self::Preview(args) => preview::run(args, common, out).await,
             Self::Deliveries(args) => deliveries::run(args, common, out).await,

@@ -13,6 +13,7 @@ mod lane;
 pub mod record;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -45,22 +46,44 @@ pub struct Dispatch {
     pub destinations: Vec<Arc<Destination>>,
 }
 
+/// So that a lane that panics at once does not spin.
+const PANIC_WAIT: Duration = Duration::from_secs(1);
+
 /// Sends what is due until `stop` is cancelled, then waits for what is in flight.
 /// `Err` only if the queue's storage fails; a failed delivery is not an error here.
 pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(), StoreError> {
     let mut lanes = JoinSet::new();
     for destination in &dispatch.destinations {
-        let lane = lane::run(Arc::clone(&dispatch), Arc::clone(destination), stop.child_token());
-        lanes.spawn(lane);
+        lanes.spawn(keep(Arc::clone(&dispatch), Arc::clone(destination), stop.child_token()));
     }
+    let mut ended = Ok(());
     while let Some(joined) = lanes.join_next().await {
-        match joined {
-            Ok(done) => done?,
-            // A lane holds no delivery itself; the other lanes go on, and the engine says so.
-            Err(panic) => {
-                error!(error = %panic, "A lane panicked; its recipient gets nothing until a restart.")
-            }
+        if let Ok(Err(error)) = joined {
+            // Without its store the engine cannot go on: the other lanes drain, and it ends.
+            stop.cancel();
+            ended = Err(error);
         }
     }
-    Ok(())
+    ended
+}
+
+/// Runs one recipient's lane; if it panics, again.
+async fn keep(
+    dispatch: Arc<Dispatch>,
+    destination: Arc<Destination>,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    loop {
+        let mut lane = JoinSet::new();
+        lane.spawn(lane::run(Arc::clone(&dispatch), Arc::clone(&destination), stop.clone()));
+        match lane.join_next().await {
+            Some(Ok(ended)) => return ended,
+            // What it held was dropped with it, and is due again.
+            Some(Err(panic)) if panic.is_panic() => {
+                error!(error = %panic, recipient.name = %destination.name, "A lane panicked; it begins anew.");
+                tokio::time::sleep(PANIC_WAIT).await;
+            }
+            Some(Err(_)) | None => return Ok(()),
+        }
+    }
 }

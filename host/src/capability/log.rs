@@ -13,25 +13,27 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// Collects the lines of one store up to a count and a size; the rest is counted and forgotten.
+/// Collects the lines of one call up to a count and a size; the rest is counted and forgotten.
 #[derive(Debug)]
 pub struct GuestLog {
     lines: Vec<LogLine>,
     lines_max: u32,
-    bytes_left: usize,
+    bytes_max: usize,
+    bytes: usize,
     dropped_count: u64,
 }
 
 impl GuestLog {
     pub fn new(lines_max: u32, bytes_max: usize) -> Self {
-        Self { lines: Vec::new(), lines_max, bytes_left: bytes_max, dropped_count: 0 }
+        Self { lines: Vec::new(), lines_max, bytes_max, bytes: 0, dropped_count: 0 }
     }
 
     pub fn write(&mut self, level: Level, text: &str) {
         let mut line = String::new();
         let full = self.lines.len() >= self.lines_max as usize;
+        let room = LINE_BYTES_MAX.min(self.bytes_max.saturating_sub(self.bytes));
         for character in text.chars() {
-            if full || line.len() >= LINE_BYTES_MAX.min(self.bytes_left) {
+            if full || line.len() >= room {
                 break;
             }
             escape_into(&mut line, character);
@@ -40,12 +42,13 @@ impl GuestLog {
             self.dropped_count += 1;
             return;
         }
-        self.bytes_left = self.bytes_left.saturating_sub(line.len());
+        self.bytes += line.len();
         self.lines.push(LogLine { level, text: line });
     }
 
     /// The lines so far, and how many were dropped; both start anew.
     pub fn take(&mut self) -> (Vec<LogLine>, u64) {
+        self.bytes = 0;
         (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped_count))
     }
 }
@@ -109,6 +112,8 @@ mod tests {
         log.write(Level::INFO, "y");
         let (lines, dropped) = log.take();
         assert_eq!((lines[0].text.len(), lines.len(), dropped), (10, 1, 1));
+        log.write(Level::INFO, "z");
+        assert_eq!(log.take().0.len(), 1, "each call has its own bounds");
     }
 
     #[test]

@@ -10,15 +10,40 @@ use crate::app::Ready;
 use crate::config::Config;
 use crate::tenant::{Role, tokens};
 
-pub(super) async fn run(common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// Print the tokens too, not only where they are: for a terminal of one's own, never for a log
+    #[arg(long)]
+    show_tokens: bool,
+}
+
+pub(super) async fn run(
+    args: ServeArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
     let config = common.load()?;
     let ready = |ready: Ready<'_>| {
         // Nobody may listen on stdout; the engine runs all the same.
         if let Err(error) = announce(ready.config, ready.address, common.json, out) {
             tracing::warn!(%error, "The address could not be printed.");
         }
+        if args.show_tokens
+            && let Err(error) = show_tokens(ready.config, out)
+        {
+            tracing::warn!(%error, "The tokens could not be printed.");
+        }
     };
     Ok(Box::pin(crate::app::serve(config, ready)).await?)
+}
+
+fn show_tokens(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    for role in Role::ALL {
+        let token =
+            tokens::read(&tokens::path(&config.data_dir, role)).map_err(io::Error::other)?;
+        writeln!(out, "  {}: {}", role.name(), token.expose())?;
+    }
+    out.flush()
 }
 
 /// Says where it listens, and where the tokens are; never the tokens.

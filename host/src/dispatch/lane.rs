@@ -27,6 +27,8 @@ impl Health {
     }
 }
 
+const PANIC_WAIT_MS: u64 = 1_000;
+
 pub(super) async fn run(
     dispatch: Arc<Dispatch>,
     destination: Arc<Destination>,
@@ -39,7 +41,7 @@ pub(super) async fn run(
         tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            Some(joined) = in_flight.join_next() => finish(joined)?,
+            Some(joined) = in_flight.join_next() => finish(&dispatch, &destination, joined)?,
             // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
             // while all slots are taken.
             slot = slot(&dispatch, &destination, &turns) => {
@@ -58,7 +60,7 @@ pub(super) async fn run(
         }
     }
     while let Some(joined) = in_flight.join_next().await {
-        finish(joined)?;
+        finish(&dispatch, &destination, joined)?;
     }
     Ok(())
 }
@@ -100,10 +102,17 @@ async fn attempt(
     Ok(())
 }
 
-fn finish(joined: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
+fn finish(
+    dispatch: &Dispatch,
+    destination: &Destination,
+    joined: Result<Result<(), StoreError>, JoinError>,
+) -> Result<(), StoreError> {
     joined.unwrap_or_else(|panic| {
-        // Its lease was dropped, so what it held is due again and nothing is lost.
-        error!(error = %panic, "A batch task panicked.");
+        // Its lease was dropped, so what it held is due again and nothing is lost; not at once, or
+        // what panics every time would keep a core busy.
+        error!(error = %panic, recipient.name = %destination.name, "A batch task panicked.");
+        let until_ms = dispatch.clock.now_ms().saturating_add(PANIC_WAIT_MS);
+        dispatch.queue.hold(destination.id, until_ms);
         Ok(())
     })
 }

@@ -66,7 +66,7 @@ impl Delivering {
         this: Try<'_>,
     ) -> Told {
         if let Some(door) = &mut self.session.store.data_mut().http {
-            door.begin(Instant::now() + self.wall);
+            door.begin(Instant::now() + self.wall - verdict_time(self.wall));
         }
         let attempt = attempt(message, deliveries, self.wall, this);
         let message = contract_message(message);
@@ -81,6 +81,12 @@ impl Delivering {
         let door = self.session.store.data().http.as_ref();
         Told { outcome, seen: door.map(|door| door.seen().clone()).unwrap_or_default() }
     }
+}
+
+/// What a call keeps for its verdict once a request has used up the rest: a service that never
+/// answers should end in the component's words, not in its interruption.
+fn verdict_time(wall: Duration) -> Duration {
+    (wall / 10).min(Duration::from_millis(500))
 }
 
 fn attempt(
