@@ -1,22 +1,21 @@
 //! An accepted alert is never lost: the engine is killed again and again, and nothing is missing.
+//! And nothing comes twice without need: the store that each kill leaves behind says what may.
+
+mod sender;
+mod wreck;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use campanile_tests::capture::{Capture, Request};
-use campanile_tests::client::{Ask, Client};
-use campanile_tests::engine::{Engine, accepted};
+use campanile_tests::engine::Engine;
 use campanile_tests::eventually;
 use campanile_tests::site::Site;
 use fastrand::Rng;
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-/// Most deliveries in flight at once: micro-batches of 4, of which a webhook has 4 at a time.
-const BATCH_MAX: usize = 4;
-const IN_FLIGHT_MAX: usize = 4 * BATCH_MAX;
+use self::sender::Sender;
+use self::wreck::Wreck;
 
 #[tokio::test]
 async fn an_accepted_alert_is_delivered_though_the_engine_is_killed_at_any_point() {
@@ -28,12 +27,11 @@ async fn an_accepted_alert_is_delivered_though_the_engine_is_killed_at_any_point
     let capture = Capture::answering([200]).await;
     let site = Site::alone()
         .await
-        .set("dispatch.batch_max", &BATCH_MAX.to_string())
+        .set("dispatch.batch_max", "4")
         .endpoint("hook", "webhook", &json!({"url": capture.url()}))
         .recipient("ops", "hook", &json!({"payload": "native", "max_alerts": 1}));
     let sender = Sender::start(rng.fork());
-    // What had arrived at each kill.
-    let mut arrived_at_kill = Vec::new();
+    let mut wrecks = Vec::new();
     for _ in 0..kills {
         if rng.u8(..) < 32 {
             // Some points are in the start itself.
@@ -47,7 +45,9 @@ async fn an_accepted_alert_is_delivered_though_the_engine_is_killed_at_any_point
             pause(rng.u64(..4_000)).await;
             engine.kill().await;
         }
-        arrived_at_kill.push(capture.count());
+        // What was sent before the kill is no repeat, though it is read after.
+        capture.falls_silent().await;
+        wrecks.push(Wreck::of(&site, capture.count()));
     }
 
     let engine = site.start().await;
@@ -60,7 +60,8 @@ async fn an_accepted_alert_is_delivered_though_the_engine_is_killed_at_any_point
 
     let requests = capture.requests();
     check_arrivals(&requests, &accepted);
-    check_repeats(&requests, &arrived_at_kill);
+    check_repeats(&requests, &wrecks).unwrap_or_else(|what| panic!("{what}"));
+    check_claims(&requests, &wrecks).unwrap_or_else(|what| panic!("{what}"));
     check_records(&engine, &accepted).await;
     println!("{} accepted, {} arrived over {kills} kills", accepted.len(), requests.len());
 }
@@ -80,24 +81,38 @@ fn check_arrivals(requests: &[Request], accepted: &BTreeSet<String>) {
     assert_eq!(distinct.len(), messages.len(), "two alerts share a message id");
 }
 
-/// Only what was in flight at a kill arrives twice: those messages were sent, and the commit that
-/// records it had not come.
-fn check_repeats(requests: &[Request], arrived_at_kill: &[usize]) {
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut repeats: BTreeMap<usize, usize> = BTreeMap::new();
+/// A message comes again only where its delivery was still pending at a kill, as the store that
+/// the kill left behind says, and at most once for each.
+fn check_repeats(requests: &[Request], wrecks: &[Wreck]) -> Result<(), String> {
+    let mut lives: BTreeMap<String, usize> = BTreeMap::new();
     for (position, request) in requests.iter().enumerate() {
-        if let Some(before) = seen.insert(request.webhook_id(), position) {
-            // The last kill between the two is the one that caused it.
-            let kill =
-                arrived_at_kill.iter().rposition(|&count| count > before && count <= position);
-            let kill = kill
-                .unwrap_or_else(|| panic!("{} came twice without a kill", request.webhook_id()));
-            *repeats.entry(kill).or_default() += 1;
+        let alert = alert_of(request);
+        // Which process sent it.
+        let life = wrecks.partition_point(|wreck| wreck.arrived <= position);
+        let Some(before) = lives.insert(alert.clone(), life) else { continue };
+        if before == life {
+            return Err(format!("alert {alert} came twice from process {life}"));
+        }
+        if let Some(kill) = (before..life).find(|kill| !wrecks[*kill].pending.contains(&alert)) {
+            return Err(format!("alert {alert} came again, and kill {kill} left it recorded"));
         }
     }
-    for (kill, count) in repeats {
-        assert!(count <= IN_FLIGHT_MAX, "kill {kill}: {count} messages came twice");
+    Ok(())
+}
+
+/// What a store says is delivered had arrived when the process died.
+fn check_claims(requests: &[Request], wrecks: &[Wreck]) -> Result<(), String> {
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    for (position, request) in requests.iter().enumerate() {
+        first.entry(alert_of(request)).or_insert(position);
     }
+    for (kill, wreck) in wrecks.iter().enumerate() {
+        let arrived = |alert: &String| first.get(alert).is_some_and(|at| *at < wreck.arrived);
+        if let Some(alert) = wreck.delivered.iter().find(|alert| !arrived(alert)) {
+            return Err(format!("kill {kill} left alert {alert} delivered, which was never sent"));
+        }
+    }
+    Ok(())
 }
 
 /// The records agree: each accepted id ended delivered, and nothing is dead.
@@ -137,103 +152,47 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Posts small batches all the time. What is not answered is posted again under the same key, as
-/// a sender must; what is answered is remembered.
-struct Sender {
-    engine: watch::Sender<Option<Goal>>,
-    accepted: Arc<Mutex<BTreeSet<String>>>,
-    stop: Arc<tokio::sync::Notify>,
-    task: JoinSet<()>,
-}
-
-#[derive(Clone)]
-struct Goal {
-    address: std::net::SocketAddr,
-    token: String,
-}
-
-impl Sender {
-    fn start(rng: Rng) -> Self {
-        let (engine, goal) = watch::channel(None);
-        let accepted = Arc::default();
-        let stop = Arc::new(tokio::sync::Notify::new());
-        let mut task = JoinSet::new();
-        task.spawn(post(goal, rng, Arc::clone(&accepted), Arc::clone(&stop)));
-        Self { engine, accepted, stop, task }
+#[test]
+fn a_repeat_needs_a_kill_that_left_its_delivery_pending() {
+    let wreck = |arrived, pending: &[&str]| Wreck {
+        arrived,
+        pending: pending.iter().map(ToString::to_string).collect(),
+        delivered: BTreeSet::new(),
+    };
+    let table: [(&[&str], &[Wreck], bool); 7] = [
+        (&["a", "b", "b"], &[wreck(2, &["b"])], true),
+        (&["a", "b", "b"], &[wreck(2, &["a"])], false),
+        (&["a", "b", "b"], &[wreck(1, &["b"])], false),
+        (&["a", "b", "b"], &[], false),
+        (&["b", "b", "b"], &[wreck(1, &["b"])], false),
+        (&["b", "b", "b"], &[wreck(1, &["b"]), wreck(2, &["b"])], true),
+        (&["b", "a", "b"], &[wreck(1, &[]), wreck(2, &["b"])], false),
+    ];
+    for (came, wrecks, expected) in table {
+        let requests: Vec<_> = came.iter().map(|alert| request(alert)).collect();
+        let held = check_repeats(&requests, wrecks);
+        assert_eq!(held.is_ok(), expected, "{came:?} {wrecks:?}: {held:?}");
     }
-
-    fn toward(&self, engine: &Engine) {
-        let goal = Goal { address: engine.address(), token: engine.ingest_token.clone() };
-        self.engine.send_replace(Some(goal));
-    }
-
-    /// Lets the batch at hand be answered; all that was accepted.
-    async fn stop(mut self) -> BTreeSet<String> {
-        self.stop.notify_one();
-        let ended = tokio::time::timeout(campanile_tests::DEADLINE, self.task.join_next()).await;
-        let ended = ended.expect("the last batch is answered").expect("one sender");
-        ended.expect("the sender does not panic");
-        std::mem::take(&mut *self.accepted.lock().expect("no holder panics"))
-    }
-}
-
-async fn post(
-    mut goal: watch::Receiver<Option<Goal>>,
-    mut rng: Rng,
-    accepted: Arc<Mutex<BTreeSet<String>>>,
-    stop: Arc<tokio::sync::Notify>,
-) {
-    for batch in 0_u64.. {
-        let count = rng.usize(1..=6);
-        let alerts: Vec<Value> = (0..count)
-            .map(|at| json!({"title": format!("{batch}/{at}"), "fingerprint": format!("{batch}/{at}")}))
-            .collect();
-        let body = json!(alerts).to_string();
-        let ids = loop {
-            match try_to_post(&mut goal, &body, batch).await {
-                Some(ids) => break ids,
-                // Dead, or dying: on to the next process.
-                None if goal.changed().await.is_err() => return,
-                None => {}
-            }
-        };
-        assert_eq!(ids.len(), count, "batch {batch}");
-        accepted.lock().expect("no holder panics").extend(ids);
-        if tokio::time::timeout(Duration::ZERO, stop.notified()).await.is_ok() {
-            return;
-        }
-    }
-}
-
-/// The ids of the batch; `None` where the engine went away before it answered.
-async fn try_to_post(
-    goal: &mut watch::Receiver<Option<Goal>>,
-    body: &str,
-    batch: u64,
-) -> Option<Vec<String>> {
-    let Goal { address, token } = goal.borrow_and_update().clone()?;
-    let key = format!("batch-{batch}");
-    let ask = Ask::post("/v1/alerts", body).with("Idempotency-Key", &key).bearing(&token);
-    let answer = Client::connect(address).await.ok()?.send(&ask).await.ok()?;
-    Some(accepted(&answer))
 }
 
 #[test]
-fn a_repeat_is_held_against_the_kill_between() {
-    let request = |id: &str| Request {
-        head: campanile_tests::wire::Head {
-            line: String::new(),
-            headers: vec![("webhook-id".to_owned(), id.to_owned())],
-        },
-        body: Vec::new(),
+fn what_is_claimed_to_be_delivered_must_have_arrived_before_the_kill() {
+    let requests = ["a", "b"].map(request);
+    for (arrived, delivered, expected) in
+        [(2, "b", true), (1, "b", false), (1, "a", true), (2, "c", false)]
+    {
+        let delivered = BTreeSet::from([delivered.to_owned()]);
+        let wrecks = [Wreck { arrived, pending: BTreeSet::new(), delivered }];
+        let held = check_claims(&requests, &wrecks);
+        assert_eq!(held.is_ok(), expected, "{wrecks:?}: {held:?}");
+    }
+}
+
+fn request(alert: &str) -> Request {
+    Request {
+        head: campanile_tests::wire::Head::default(),
+        body: json!({"alerts": [{"id": alert}]}).to_string().into_bytes(),
         arrived: std::time::Instant::now(),
         connection: 0,
-    };
-    let came = ["a", "b", "b", "c"].map(request);
-    check_repeats(&came, &[2]);
-    let without_kill = std::panic::catch_unwind(|| check_repeats(&came, &[1]));
-    assert!(without_kill.is_err(), "`b` came twice after the kill");
-    let many: Vec<_> = (0..=IN_FLIGHT_MAX).map(|at| request(&at.to_string())).collect();
-    let twice = [many.clone(), many.clone()].concat();
-    assert!(std::panic::catch_unwind(|| check_repeats(&twice, &[many.len()])).is_err(), "too many");
+    }
 }

@@ -110,6 +110,15 @@ impl Capture {
         self.shared.seen.borrow().requests.len()
     }
 
+    /// Waits until all that was sent by peers who are gone by now has been read. Only where nobody
+    /// else connects meanwhile.
+    pub async fn falls_silent(&self) {
+        // Connections are taken in the order in which they were made, so ours is the last.
+        let last = TcpStream::connect(self.address).await.and_then(|last| last.local_addr());
+        let last = last.expect("the server listens as long as `self` lives");
+        self.waits("silence", |seen| seen.newest == Some(last) && seen.open == 0).await;
+    }
+
     async fn waits(&self, what: &str, enough: impl FnMut(&Seen) -> bool) {
         let mut seen = self.shared.seen.subscribe();
         if tokio::time::timeout(DEADLINE, seen.wait_for(enough)).await.is_err() {
@@ -171,6 +180,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Seen {
+    /// Connections that have not ended.
+    open: usize,
+    /// Who connected last.
+    newest: Option<SocketAddr>,
     attempts: usize,
     requests: Vec<Request>,
 }
@@ -198,14 +211,22 @@ impl Shared {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut conversations = JoinSet::new();
     for number in 0.. {
-        let Ok((stream, _)) = listener.accept().await else { return };
-        conversations.spawn(converse(stream, number, Arc::clone(&shared)));
-        // A peer that went away in the middle is the peer's affair: its test sees it elsewhere.
+        let Ok((stream, peer)) = listener.accept().await else { return };
+        shared.seen.send_modify(|seen| {
+            seen.open += 1;
+            seen.newest = Some(peer);
+        });
+        let shared = Arc::clone(&shared);
+        conversations.spawn(async move {
+            // A peer that went away in the middle is the peer's affair: its test sees it elsewhere.
+            let _ = converse(stream, number, &shared).await;
+            shared.seen.send_modify(|seen| seen.open -= 1);
+        });
         while conversations.try_join_next().is_some() {}
     }
 }
 
-async fn converse(stream: TcpStream, connection: usize, shared: Arc<Shared>) -> io::Result<()> {
+async fn converse(stream: TcpStream, connection: usize, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while !stream.fill_buf().await?.is_empty() {

@@ -98,6 +98,11 @@ impl Engine {
         process::memory(self.pid())
     }
 
+    /// How many files and sockets it has open.
+    pub fn descriptors(&self) -> usize {
+        process::descriptors(self.pid())
+    }
+
     pub fn cpu(&self) -> Duration {
         process::cpu(self.pid())
     }

@@ -1,4 +1,4 @@
-//! A process seen from outside: its memory, its CPU, and signals to it, by id.
+//! A process seen from outside: its memory, its CPU, its open files, and signals to it, by id.
 
 use std::fs;
 use std::time::Duration;
@@ -37,6 +37,12 @@ pub fn cpu(pid: u32) -> Duration {
     Duration::from_millis(ticks.sum::<u64>() * 10)
 }
 
+/// How many files and sockets a process has open.
+pub fn descriptors(pid: u32) -> usize {
+    let path = format!("/proc/{pid}/fd");
+    fs::read_dir(&path).unwrap_or_else(|error| panic!("{path}: {error}")).count()
+}
+
 /// Sends a signal to one process.
 pub fn signal(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
@@ -62,5 +68,17 @@ mod tests {
         }
         assert!(memory(pid).now >= before.now + (32 << 20), "{:?}", block.last());
         assert!(memory(pid).peak >= memory(pid).now / 2);
+    }
+
+    #[test]
+    fn a_file_counts_while_it_is_open() {
+        // Tests beside this one open and close some too.
+        const FILES: usize = 200;
+        let pid = std::process::id();
+        let before = descriptors(pid);
+        let files: Vec<_> = (0..FILES).map(|_| fs::File::open("/dev/null").unwrap()).collect();
+        assert!(descriptors(pid) >= before + FILES / 2);
+        drop(files);
+        assert!(descriptors(pid) < before + FILES / 2);
     }
 }

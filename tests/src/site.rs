@@ -21,6 +21,8 @@ pub struct Site {
     folder: TempDir,
     tables: BTreeMap<String, Vec<String>>,
     lists: String,
+    /// In KiB, as `ulimit -v` takes it.
+    address_space: Option<u64>,
     _turn: Turn,
 }
 
@@ -42,7 +44,8 @@ impl Site {
         fs::create_dir_all(&beside).expect("a folder in the target folder");
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
         link_components(&folder.path().join("components"));
-        let site = Self { folder, tables: BTreeMap::new(), lists: String::new(), _turn: turn };
+        let (tables, lists) = (BTreeMap::new(), String::new());
+        let site = Self { folder, tables, lists, address_space: None, _turn: turn };
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
     }
@@ -54,6 +57,13 @@ impl Site {
         let lines = self.tables.entry(table.to_owned()).or_default();
         lines.retain(|line| !line.starts_with(&format!("{key} =")));
         lines.push(format!("{key} = {value}"));
+        self
+    }
+
+    /// Gives what is started here no more than this address space, in bytes.
+    #[must_use]
+    pub fn with_address_space(mut self, bytes: u64) -> Self {
+        self.address_space = Some(bytes / 1024);
         self
     }
 
@@ -127,7 +137,15 @@ impl Site {
     fn command(&self) -> Command {
         let config = self.folder.path().join("campanile.toml");
         fs::write(&config, self.config()).expect("a configuration in a folder of our own");
-        let mut command = Command::new(binary());
+        let mut command = match self.address_space {
+            None => Command::new(binary()),
+            Some(kib) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", r#"ulimit -v "$0" && exec "$@""#, &kib.to_string()]);
+                shell.arg(binary());
+                shell
+            }
+        };
         command.arg("--config").arg(config).kill_on_drop(true);
         command
     }
@@ -137,7 +155,7 @@ impl Site {
             writeln!(text, "{key} = {}", Value::from(path.to_string_lossy())).expect("a string");
         };
         let mut text = String::from("instance = \"test\"\ndata_dir = \"data\"\n");
-        set(&mut text, "components_dir", &self.folder.path().join("components"));
+        set(&mut text, "components_dir", &self.components());
         let mut tables = self.tables.clone();
         for line in tables.remove("").unwrap_or_default() {
             text += &(line + "\n");
@@ -155,6 +173,11 @@ impl Site {
             text += &(lines.join("\n") + "\n");
         }
         text + &self.lists
+    }
+
+    /// Where its components are, each a folder or a link to one.
+    pub fn components(&self) -> PathBuf {
+        self.folder.path().join("components")
     }
 
     pub fn folder(&self) -> &Path {

@@ -106,3 +106,16 @@ async fn an_endless_body_goes_on_until_the_peer_leaves() {
         200
     );
 }
+
+#[tokio::test]
+async fn silence_comes_after_the_last_byte_of_a_peer_that_is_gone() {
+    const PEERS: usize = 64;
+    let capture = Capture::answering([200]).await;
+    for _ in 0..PEERS {
+        // Gone before the server has even seen it.
+        let mut gone = TcpStream::connect(capture.address()).await.unwrap();
+        gone.write_all(b"POST / HTTP/1.1\r\ncontent-length: 1\r\n\r\nx").await.unwrap();
+    }
+    capture.falls_silent().await;
+    assert_eq!(capture.count(), PEERS);
+}
