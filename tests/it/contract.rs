@@ -9,7 +9,6 @@ mod format;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use campanile::alert::Alert;
 use campanile::capability::egress::{Connector, Pool};
@@ -17,10 +16,12 @@ use campanile::capability::http::HttpGate;
 use campanile::delivery::Delivery;
 use campanile::ids::{AlertIds, DeliveryId, RecipientId, TenantId};
 use campanile::ingest::{Arrival, native, ntopng};
-use campanile::runtime::{Catalog, Kind, Limits, Runtime};
+use campanile::runtime::{Catalog, Kind, Runtime};
 use campanile_tests::alerts::envelope;
 use campanile_tests::site::{project, target};
 use serde_json::{Map, Value};
+
+use crate::runtime::{self, LIMITS};
 
 #[tokio::test]
 async fn every_case_of_every_component_holds() {
@@ -61,23 +62,12 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let limits = Limits {
-            call_cpu: Duration::from_millis(500),
-            call_wall: Duration::from_secs(60),
-            store_memory_bytes: 16 << 20,
-            store_table_elements: 20_000,
-            store_handles_count: 1_000,
-            hostcall_bytes_max: 4 << 20,
-            log_lines_max: 100,
-            log_bytes_max: 64 << 10,
-            response_bytes_max: 1 << 20,
-        };
-        let runtime = Runtime::new(limits, 16, &target().join("test-cache")).unwrap();
+        let runtime = runtime::start(&target().join("test-cache")).unwrap();
         let catalog = Catalog::load(&runtime, &target().join("components")).await.unwrap();
         let gate = HttpGate {
             connector: Connector::default(),
             pool: Pool::default(),
-            response_bytes_max: limits.response_bytes_max,
+            response_bytes_max: LIMITS.response_bytes_max,
         };
         Self { runtime, catalog, gate: Arc::new(gate) }
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod catalog;
 mod contract;
 mod doors;
 mod hostile;
@@ -9,3 +10,4 @@ mod kill;
 mod latency;
 mod layout;
 mod path;
+mod runtime;
