@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
 mod catalog;
+mod code;
 mod contract;
 mod doors;
 mod hostile;
@@ -10,4 +11,5 @@ mod kill;
 mod latency;
 mod layout;
 mod path;
+mod restart;
 mod runtime;

@@ -194,67 +194,6 @@ async fn after_the_last_try_a_delivery_is_dead_and_kept_over_a_restart() {
 }
 
 #[tokio::test]
-async fn a_delivery_survives_a_restart_and_arrives_once_the_service_is_back() {
-    let capture = Capture::answering([503, 200]).await;
-    // The second try is not due before the first process is gone.
-    let site = webhook_at(&capture).await.set("retry.first_ms", "2000").set("retry.max_ms", "2000");
-    let engine = site.start().await;
-    let accepted = engine.accepts(&native("disk full on db-1")).await;
-    campanile_tests::eventually("the first try is recorded", || async {
-        let found = engine.deliveries_of(&accepted[0]).await;
-        (found[0]["attempts"] == 1).then_some(())
-    })
-    .await;
-
-    engine.kill().await;
-    let engine = site.start().await;
-
-    assert_eq!(engine.record_of(&accepted[0]).await, ["unavailable: 503", "delivered: 200"]);
-    let requests = capture.sees(2).await;
-    assert_eq!(requests[0].webhook_id(), requests[1].webhook_id());
-    assert_eq!(requests[0].body, requests[1].body);
-}
-
-#[tokio::test]
-async fn sigterm_lets_what_is_in_flight_end_and_records_it() {
-    let pace = Duration::from_millis(100);
-    let slow = Reply::Slow { status: 200, body: b"taken".to_vec(), pace };
-    let capture = Capture::answering([slow]).await;
-    let site = webhook_at(&capture).await;
-    let engine = site.start().await;
-    let accepted = engine.accepts(&native("in flight")).await;
-    capture.sees(1).await;
-
-    let ended = engine.terminate().await;
-
-    assert_eq!(ended.code(), Some(0), "{}", site.log());
-    let engine = site.start().await;
-    assert_eq!(engine.record_of(&accepted[0]).await, ["delivered: 200"]);
-    assert_eq!(capture.count(), 1);
-}
-
-#[tokio::test]
-async fn sigterm_ends_within_its_deadline_though_the_service_hangs_and_nothing_is_lost() {
-    let capture = Capture::answering([Reply::Hang, 200.into()]).await;
-    let hook = json!({"url": capture.url(), "timeout_ms": 60000});
-    let site =
-        Site::new().await.endpoint("hook", "webhook", &hook).recipient("ops", "hook", &json!({}));
-    let site = site.set("dispatch.drain_ms", "200");
-    let engine = site.start().await;
-    let accepted = engine.accepts(&native("in flight")).await;
-    capture.sees(1).await;
-
-    let begun = std::time::Instant::now();
-    engine.terminate().await;
-
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    let engine = site.start().await;
-    engine.reaches(&accepted[0], "delivered").await;
-    let requests = capture.sees(2).await;
-    assert_eq!(requests[0].webhook_id(), requests[1].webhook_id());
-}
-
-#[tokio::test]
 async fn a_release_waits_for_its_engage_though_others_pass() {
     let refusals = std::sync::atomic::AtomicU32::new(2);
     let capture = Capture::deciding(move |request| {
@@ -350,50 +289,4 @@ async fn a_store_of_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(code, Some(6), "{said}");
     assert!(said.contains("9999"), "{said}");
     assert_eq!(fs::read(&path).unwrap(), before);
-}
-
-#[tokio::test]
-async fn a_second_start_compiles_nothing() {
-    let capture = Capture::answering([200]).await;
-    let site = webhook_at(&capture).await.set("runtime.cache_dir", "\"code\"");
-    let files = || -> Vec<_> {
-        let entries = fs::read_dir(site.folder().join("code")).unwrap().map(Result::unwrap);
-        let mut files: Vec<_> =
-            entries.map(|one| (one.path(), one.metadata().unwrap().modified().unwrap())).collect();
-        files.sort();
-        files
-    };
-    site.start().await.kill().await;
-    let (first, first_log) = (files(), site.log());
-
-    let engine = site.start().await;
-
-    assert!(first.len() > 1, "{first:?}");
-    assert_eq!(files(), first);
-    let log = site.log();
-    assert!(!first_log.contains("compiled=0"), "{first_log}");
-    assert!(log[first_log.len()..].contains("compiled=0"), "{log}");
-    let accepted = engine.accepts(&native("from cached code")).await;
-    engine.reaches(&accepted[0], "delivered").await;
-}
-
-#[tokio::test]
-async fn machine_code_that_was_tampered_with_is_compiled_anew() {
-    let capture = Capture::answering([200]).await;
-    let site = webhook_at(&capture).await.set("runtime.cache_dir", "\"code\"");
-    site.start().await.kill().await;
-    let code = fs::read_dir(site.folder().join("code")).unwrap().map(|one| one.unwrap().path());
-    for path in code.filter(|path| path.extension().is_some_and(|it| it == "code")) {
-        let mut bytes = fs::read(&path).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        fs::write(&path, bytes).unwrap();
-    }
-    let before = site.log().len();
-
-    let engine = site.start().await;
-
-    assert!(!site.log()[before..].contains("compiled=0"), "{}", site.log());
-    let accepted = engine.accepts(&native("from new code")).await;
-    engine.reaches(&accepted[0], "delivered").await;
 }
