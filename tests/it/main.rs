@@ -10,6 +10,7 @@ mod hostile;
 mod kill;
 mod latency;
 mod layout;
+mod memory;
 mod path;
 mod restart;
 mod runtime;

@@ -1,6 +1,7 @@
 //! The attacks. Most are an act, the same wherever it is done; some lie in what is returned.
 
 mod act;
+mod canary;
 mod forged;
 
 use campanile_guest::{Formatted, Message, Outcome, Proof, Receipt, Subject, Verdict};
@@ -54,6 +55,10 @@ pub(crate) fn deliver(attack: Attack, message: &Message, settings: &Settings) ->
             });
             Outcome::each(vec![verdict; message.alerts.len() + 1])
         }
+        Attack::CanaryWrite => Outcome::rejected(canary::write()),
+        Attack::CanaryRead => Outcome::rejected(canary::read()),
+        Attack::Canary if message.summary == "write" => Outcome::rejected(canary::write()),
+        Attack::Canary => Outcome::rejected(canary::read()),
         other => Outcome::rejected(act::act(other, settings)),
     }
 }

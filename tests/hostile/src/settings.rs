@@ -107,6 +107,14 @@ pub(crate) enum Attack {
     ClockAndRandom,
     /// Logs control characters and terminal escapes.
     LogControls,
+
+    // Traces.
+    /// `deliver`: leaves a pattern all over its memory.
+    CanaryWrite,
+    /// `deliver`: looks for that pattern in all memory that it is given.
+    CanaryRead,
+    /// `deliver`: the first where the alert has the title `write`, else the second.
+    Canary,
 }
 
 pub(crate) fn read(text: &str) -> Result<Settings, Fault> {

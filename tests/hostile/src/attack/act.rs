@@ -69,7 +69,10 @@ pub(super) fn act(attack: Attack, settings: &Settings) -> String {
         | Attack::LieVerdicts
         | Attack::LieDelivered
         | Attack::HugeCarry
-        | Attack::HugeDetail => format!("{attack:?} has no meaning here; choose another `where`"),
+        | Attack::HugeDetail
+        | Attack::CanaryWrite
+        | Attack::CanaryRead
+        | Attack::Canary => format!("{attack:?} has no meaning here; choose another `where`"),
     }
 }
 
