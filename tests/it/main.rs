@@ -14,3 +14,4 @@ mod memory;
 mod path;
 mod restart;
 mod runtime;
+mod timeouts;
