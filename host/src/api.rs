@@ -16,7 +16,6 @@ mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
@@ -58,7 +57,6 @@ struct Shared {
     clock: Arc<Clock>,
     ids: AlertIds,
     body_bytes_max: usize,
-    answer_within: Duration,
     /// Values of `Host` we answer to, in lower case.
     hosts: guard::Hosts,
 }
@@ -93,7 +91,6 @@ impl Server {
             clock,
             ids: AlertIds::default(),
             body_bytes_max: ingest.body_bytes_max.get(),
-            answer_within: Duration::from_millis(ingest.answer_ms_max.get()),
             hosts: guard::Hosts::new(self.address(), self.allowed_hosts()),
         }));
         let router = axum::Router::new()

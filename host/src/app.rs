@@ -23,7 +23,7 @@ use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
 use crate::runtime::{Catalog, RuntimeError};
-use crate::store::{Store, StoreError, StoreLimits};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
 
@@ -41,7 +41,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
     let clock = Arc::new(Clock::default());
     let parts = build::parts(&config).await?;
-    let store = Store::open(&config.data_dir, Arc::clone(&clock), StoreLimits::default())?;
+    let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let tokens = Tokens::open(&config.data_dir)?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);

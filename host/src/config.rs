@@ -12,13 +12,14 @@ mod reading;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
 pub use entries::{EndpointConfig, RecipientConfig, Settings};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
+    StoreConfig,
 };
 use reading::Reading;
 
@@ -48,6 +49,7 @@ pub struct Config {
     pub dispatch: DispatchConfig,
     pub retry: RetryConfig,
     pub queue: QueueConfig,
+    pub store: StoreConfig,
     pub endpoints: Vec<EndpointConfig>,
     pub recipients: Vec<RecipientConfig>,
 }
@@ -60,7 +62,7 @@ impl Config {
         Self::parse(path, &text)
     }
 
-    /// Checks `text` as the content of `path`; touches no file but the machine's host name.
+    /// Checks `text` as the content of `path`; reads no file but the machine's host name.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let table = text.parse::<toml::Table>().map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
@@ -155,6 +157,7 @@ struct Top {
     dispatch: DispatchConfig,
     retry: RetryConfig,
     queue: QueueConfig,
+    store: StoreConfig,
     runtime: RuntimeConfig,
     endpoint: Vec<EndpointConfig>,
     recipient: Vec<RecipientConfig>,
@@ -174,6 +177,7 @@ impl Default for Top {
             dispatch: DispatchConfig::default(),
             retry: RetryConfig::default(),
             queue: QueueConfig::default(),
+            store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
             endpoint: Vec::new(),
             recipient: Vec::new(),
@@ -190,6 +194,7 @@ impl Top {
             dispatch: reading.section("dispatch", &mut table),
             retry: reading.section("retry", &mut table),
             queue: reading.section("queue", &mut table),
+            store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
             endpoint: reading.entries("endpoint", &mut table),
             recipient: reading.entries("recipient", &mut table),
@@ -199,7 +204,7 @@ impl Top {
 
     /// Checks what spans fields, and resolves paths.
     fn check(self, path: &Path, reading: &mut Reading) -> Config {
-        if self.instance.as_ref().is_some_and(|name| !is_label(name)) {
+        if self.instance.as_ref().is_some_and(|name| !is_label(name, 255)) {
             reading.problem("instance", "expected 1 to 255 printable characters");
         }
         if jiff::tz::TimeZone::get(&self.zone).is_err() {
@@ -223,15 +228,17 @@ impl Top {
         }
 
         let base = path.parent().unwrap_or(Path::new(""));
-        let data_dir = base.join(&self.data_dir);
-        let cache_dir =
-            self.runtime.cache_dir.map_or_else(|| data_dir.join("cache"), |dir| base.join(dir));
+        let data_dir = plain_path(&base.join(&self.data_dir));
+        let cache_dir = match &self.runtime.cache_dir {
+            Some(dir) => plain_path(&base.join(dir)),
+            None => data_dir.join("cache"),
+        };
         Config {
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
             zone: self.zone,
             locale: self.locale,
-            components_dir: base.join(&self.components_dir),
+            components_dir: plain_path(&base.join(&self.components_dir)),
             data_dir,
             cache_dir,
             api: self.api,
@@ -240,6 +247,7 @@ impl Top {
             dispatch: self.dispatch,
             retry: self.retry,
             queue: self.queue,
+            store: self.store,
             endpoints: self.endpoint,
             recipients: self.recipient,
         }
@@ -255,8 +263,25 @@ fn listen_problem(listen: SocketAddr) -> Option<&'static str> {
     )
 }
 
-fn is_label(text: &str) -> bool {
-    (1..=255).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+/// The path without its detours: `packaging/../data` is `data`. A step back out of a link stays,
+/// since it leads elsewhere.
+fn plain_path(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        let steps_back = part == Component::ParentDir
+            && matches!(plain.components().next_back(), Some(Component::Normal(_)))
+            && !plain.is_symlink();
+        match part {
+            Component::CurDir => {}
+            _ if steps_back => _ = plain.pop(),
+            _ => plain.push(part),
+        }
+    }
+    if plain.as_os_str().is_empty() { ".".into() } else { plain }
+}
+
+fn is_label(text: &str, chars_max: usize) -> bool {
+    (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 fn is_language(text: &str) -> bool {
@@ -270,7 +295,7 @@ fn is_language(text: &str) -> bool {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if is_label(name) { name.to_owned() } else { "campanile".to_owned() }
+    if is_label(name, 255) { name.to_owned() } else { "campanile".to_owned() }
 }
 
 /// Line and column, both from 1, of a byte offset; columns are characters.

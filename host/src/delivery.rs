@@ -150,7 +150,8 @@ pub struct DeliveryRecord {
     pub state: State,
     pub title: String,
     pub attempts: u32,
-    /// When it is tried next, for a pending one.
+    /// When it is tried next, for a pending one, in milliseconds since the Unix epoch; in the past
+    /// where only its turn is waited for. A fresh one is due since it was received.
     pub due_ms: Option<u64>,
     pub last: Option<AttemptRecord>,
 }

@@ -46,8 +46,8 @@ pub struct QueueLimits {
     pub lane_count: usize,
     /// Bytes of alerts in memory, over all recipients. Default 16 MiB.
     pub body_bytes: usize,
-    /// How long `commit` waits for the disk before it answers `Overloaded`. Default 800 ms: ntopng
-    /// waits one second for its answer.
+    /// How long `commit` waits for the disk before it answers `Slow`. Default 800 ms: ntopng waits
+    /// one second for its answer.
     pub commit_wait: Duration,
 }
 
@@ -68,6 +68,12 @@ impl Default for QueueLimits {
 pub enum CommitError {
     #[error("more alerts come in than can be kept; send the same batch again in {} s", retry_after.as_secs())]
     Overloaded { retry_after: Duration },
+
+    #[error(
+        "the disk did not answer in time, and may have the batch: send the same again in {} s, which is known by its key",
+        retry_after.as_secs()
+    )]
+    Slow { retry_after: Duration },
 
     #[error("the batch was not stored")]
     Store(#[source] StoreError),
@@ -95,8 +101,8 @@ impl Queue {
         Ok(Self { store: store.clone(), lanes })
     }
 
-    /// Takes in a batch. After `Ok` it is on disk; after `Overloaded` for want of time it may be
-    /// too, and then the same batch with its key is answered `Repeated`.
+    /// Takes in a batch. After `Ok` it is on disk; after `Slow` it may be too, and then the same
+    /// batch with its key is answered `Repeated`.
     pub async fn commit(&self, batch: Batch) -> Result<Committed, CommitError> {
         let owed: u64 = batch.alerts.iter().map(|one| one.recipients.len() as u64).sum();
         if self.lanes.pending.count().saturating_add(owed) > self.lanes.limits.pending_count {
@@ -110,7 +116,7 @@ impl Queue {
         })?;
         // Past the wait the job is withdrawn, unless the writer has begun it.
         let Ok(answered) = tokio::time::timeout(self.lanes.limits.commit_wait, answer).await else {
-            return Err(overloaded(1));
+            return Err(CommitError::Slow { retry_after: Duration::from_secs(1) });
         };
         let (result, mut job) = answered.map_err(|_| CommitError::Store(StoreError::Closed))?;
         match result {
@@ -120,6 +126,18 @@ impl Queue {
                 Err(overloaded(30))
             }
             Err(error) => Err(CommitError::Store(error)),
+        }
+    }
+
+    /// Why no batch would be taken in now, however few wait: for whoever watches the engine.
+    pub fn problem(&self) -> Option<&'static str> {
+        match self.store.refusal()? {
+            Refusal::Closed => Some("the store has stopped writing; the log says why: restart"),
+            Refusal::DiskFull => {
+                Some("the disk of `data_dir` is nearly full, and no alert is taken in; free space")
+            }
+            // It passes as fast as the disk writes.
+            Refusal::Crowded => None,
         }
     }
 

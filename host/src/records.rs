@@ -133,12 +133,14 @@ impl WriteJob for Registering {
     }
 }
 
-/// Columns that `delivery_record` reads. A recipient without a name shows its number.
+/// Columns that `delivery_record` reads. A recipient without a name shows its number. What was
+/// never tried is due since it was received, and stands in the store as 0: so it is due at once
+/// after a restart, too, whatever became of the machine's clock.
 macro_rules! deliveries {
     ($filter:literal) => {
         concat!(
             "select d.seq, a.id, d.recipient, coalesce(r.name, cast(d.recipient as text)), d.state, a.body ->> 'title',
-                d.attempts, d.due_ms, t.message, t.number, t.at_ms, t.took_ms, t.outcome, t.code, t.detail,
+                d.attempts, iif(d.due_ms = 0, a.received_ms, d.due_ms), t.message, t.number, t.at_ms, t.took_ms, t.outcome, t.code, t.detail,
                 t.origin, t.status, t.sent_bytes, t.received_bytes
             from delivery d join alert a on a.seq = d.alert
                 left join recipient r on r.id = d.recipient and r.tenant = d.tenant

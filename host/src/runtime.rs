@@ -111,7 +111,7 @@ pub enum RuntimeError {
     #[error("the components folder `{path}` cannot be read; run `make components`, or set `components_dir`", path = path.display())]
     Folder { path: PathBuf, source: io::Error },
 
-    #[error("`{path}` cannot be read; run `make components`", path = path.display())]
+    #[error("`{path}` cannot be read; `components_dir` must name the folder that `make components` fills (`target/components` in a checkout)", path = path.display())]
     Unreadable { path: PathBuf, source: io::Error },
 
     #[error("`{path}` is larger than {bytes_max} bytes", path = path.display())]

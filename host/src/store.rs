@@ -10,6 +10,7 @@ mod error;
 mod inbox;
 mod prepared;
 mod reader;
+mod retention;
 pub(crate) mod row;
 mod schema;
 mod writer;
@@ -22,6 +23,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use self::checkpoint::Checkpointer;
 pub use self::error::StoreError;
@@ -33,7 +35,7 @@ pub(crate) use self::writer::KEY_LIFE_MS;
 use self::writer::Writer;
 use crate::clock::Clock;
 
-/// Bounds of what waits for the disk.
+/// Bounds of what waits for the disk, and of what stays there.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreLimits {
     /// Alerts that may wait to be committed. Default 4096.
@@ -46,6 +48,8 @@ pub struct StoreLimits {
     pub settle_bytes: usize,
     /// Free space of the file system under which nothing more is taken in. Default 64 MiB.
     pub free_bytes_min: u64,
+    /// For how long an alert is kept of which nothing is owed any more. Default 30 days.
+    pub keep: Duration,
 }
 
 impl Default for StoreLimits {
@@ -56,6 +60,7 @@ impl Default for StoreLimits {
             settle_count: 8192,
             settle_bytes: 16 << 20,
             free_bytes_min: 64 << 20,
+            keep: Duration::from_hours(30 * 24),
         }
     }
 }
@@ -94,13 +99,7 @@ impl Store {
         let checkpointer =
             Checkpointer::start(schema::open_beside(&file)?, inbox.clone()).map_err(unusable)?;
         let (reader, reading) = Reader::start(schema::open_to_read(&file)?).map_err(unusable)?;
-        let writer = Writer::new(
-            inbox.clone(),
-            clock.clone(),
-            checkpointer,
-            data_dir,
-            limits.free_bytes_min,
-        );
+        let writer = Writer::new(inbox.clone(), clock.clone(), checkpointer, data_dir, &limits);
         let writing = std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(&connection))
@@ -121,6 +120,11 @@ impl Store {
     /// Hands over a job that is answered when it is on disk, or refuses it at once.
     pub(crate) fn ingest(&self, job: Box<dyn WriteJob>, weight: Weight) -> Result<(), Refusal> {
         self.0.inbox.ingest(job, weight)
+    }
+
+    /// Why nothing can be taken in, whatever waits: the writer is gone, or the disk is full.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.0.inbox.refusal()
     }
 
     /// Hands over a job that goes before all ingests, and is tried until it succeeds.

@@ -3,8 +3,6 @@
 //! Promise: what is answered as accepted is on disk. What is not answered as accepted may be there
 //! too, and then a repeat of the same batch is answered as accepted and goes out once.
 
-use std::time::Duration;
-
 use axum::Extension;
 use axum::extract::{Query, Request, State, rejection::QueryRejection};
 use axum::response::{IntoResponse, Response};
@@ -156,38 +154,35 @@ async fn commit(
     let route = |alert: Alert| Owed { recipients: api.engine.router.route(&alert), alert };
     let alerts = alerts.into_iter().map(route).collect();
     let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone() };
-    // When the time is up, the batch may be committed all the same, right after this answer. That
-    // is well: the sender is told to send it again, and its key shows that it is a repeat.
-    let committed = tokio::time::timeout(api.answer_within, api.engine.queue.commit(batch)).await;
-    match committed {
-        Ok(Ok(Committed::Fresh)) => {
+    match api.engine.queue.commit(batch).await {
+        Ok(Committed::Fresh) => {
             api.metrics.accepted(producer, count);
             Ok(json(answer))
         }
-        Ok(Ok(Committed::Repeated { answer })) => {
+        Ok(Committed::Repeated { answer }) => {
             api.metrics.repeated(producer);
             let mut response = json(answer);
             response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
             Ok(response)
         }
-        Ok(Ok(Committed::KeyReused)) => Err(Problem::new(
+        Ok(Committed::KeyReused) => Err(Problem::new(
             hyper::StatusCode::UNPROCESSABLE_ENTITY,
             "key-reused",
             "this `Idempotency-Key` came with another body within the last ten minutes; give each \
              batch a key of its own",
         )),
-        Ok(Err(CommitError::Overloaded { retry_after })) => Err(Problem::busy(
+        Err(CommitError::Overloaded { retry_after }) => Err(Problem::busy(
             "overloaded",
             retry_after,
-            "too many deliveries wait; send the same again, unchanged, after `Retry-After`",
+            "more waits than can be kept now; send the same again, unchanged, after `Retry-After`",
         )),
-        Ok(Err(CommitError::Store(error))) => Err(error.into()),
-        Err(_elapsed) => Err(Problem::busy(
+        Err(CommitError::Slow { retry_after }) => Err(Problem::busy(
             "slow-store",
-            Duration::from_secs(1),
-            "the store did not answer in time; send the same again, unchanged: if it was taken \
-             in after all, it is known again and goes out once",
+            retry_after,
+            "the store did not answer in time, and the batch may have been taken in; send the \
+             same again, unchanged: it is known by its key, and goes out once",
         )),
+        Err(CommitError::Store(error)) => Err(error.into()),
     }
 }
 

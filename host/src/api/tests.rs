@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::clock::Clock;
 use crate::queue::QueueLimits;
 use crate::tenant::Role;
 use peer::Answer;
@@ -234,8 +235,8 @@ async fn a_body_that_cannot_be_json_is_refused_by_its_type() {
 
 #[tokio::test]
 async fn an_overloaded_queue_and_a_failed_store_send_the_sender_away_for_a_while() {
-    let full =
-        StandIn::start_with(QueueLimits { pending_count: 0, ..QueueLimits::default() }).await;
+    let limits = QueueLimits { pending_count: 0, ..QueueLimits::default() };
+    let full = StandIn::start_with(limits).await;
     let closed = StandIn::start().await;
     closed.close_the_store();
     for (host, code) in [(&full, "overloaded"), (&closed, "store-failed")] {
@@ -254,6 +255,7 @@ async fn a_batch_whose_commit_came_too_late_is_known_when_it_is_sent_again() {
     let held = host.hold_the_store();
     let answer = host.post("/v1/alerts", "", r#"[{"title":"one"}]"#).await;
     assert_eq!((answer.status, answer.code()), (503, "slow-store".into()));
+    assert!(answer.body.contains("may have been taken in"), "{}", answer.body);
     assert_eq!(answer.header("retry-after"), Some("1"));
 
     drop(held);
@@ -273,6 +275,9 @@ async fn deliveries_are_listed_by_state_and_page_and_shown_with_their_tries() {
     host.let_one_die().await;
     let count = |answer: &Answer| answer.json()["deliveries"].as_array().unwrap().len();
     let all = host.get("/v1/deliveries").await;
+    let fresh = &all.json()["deliveries"][0];
+    let received = Clock::default().now_ms() - fresh["due_ms"].as_u64().unwrap();
+    assert!(received < 60_000, "a fresh delivery is due since it was received: {fresh}");
     assert_eq!((count(&all), &all.json()["next"]), (3, &json!(null)));
 
     let page = host.get("/v1/deliveries?limit=2").await;
@@ -316,6 +321,23 @@ async fn health_readiness_kinds_schema_and_metrics_are_told() {
     let metrics = host.get("/metrics").await.body;
     assert!(metrics.contains("campanile_queue_pending 1"), "{metrics}");
     assert!(metrics.contains(r#"http_answer_seconds_count{route="/v1/kinds"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn readiness_tells_when_the_writer_is_gone_though_the_reader_answers() {
+    let host = StandIn::start().await;
+    host.break_the_writer();
+    let told = async {
+        loop {
+            let answer = host.get("/readyz").await;
+            if let Some(problem) = answer.json()["checks"][0]["problem"].as_str() {
+                return (answer.status, problem.to_owned());
+            }
+        }
+    };
+    let told = tokio::time::timeout(Duration::from_secs(20), told).await.unwrap();
+    assert!(told.0 == 503 && told.1.contains("stopped writing"), "{told:?}");
+    assert_eq!(host.get("/v1/deliveries").await.status, 200);
 }
 
 #[tokio::test]

@@ -119,7 +119,10 @@ pub(super) async fn health() -> Response {
 
 /// `GET /readyz`: alerts can be taken in and delivered.
 pub(super) async fn ready(State(api): State<Api>) -> Response {
-    let store = api.engine.queue.stats().await.err().map(|error| error.to_string());
+    let store = match api.engine.queue.problem() {
+        Some(problem) => Some(problem.to_owned()),
+        None => api.engine.queue.stats().await.err().map(|error| error.to_string()),
+    };
     let components = api.engine.catalog.kinds().is_empty().then(|| {
         "no component is installed; run `make components`, or set `components_dir`".to_owned()
     });

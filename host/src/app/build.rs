@@ -17,6 +17,7 @@ use crate::queue::QueueLimits;
 use crate::records::Records;
 use crate::route::{Filter, Router};
 use crate::runtime::{Catalog, Limits, Runtime};
+use crate::store::StoreLimits;
 
 /// Instances beside those that deliver: a preview, a description.
 const SPARE_INSTANCES: u32 = 16;
@@ -175,6 +176,11 @@ pub(super) fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
         },
         attempts_max: retry.attempts_max.get(),
     }
+}
+
+pub(super) fn store_limits(config: &Config) -> StoreLimits {
+    let keep = Duration::from_hours(24).saturating_mul(config.store.keep_days.get());
+    StoreLimits { keep, ..StoreLimits::default() }
 }
 
 pub(super) fn queue_limits(config: &Config) -> QueueLimits {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::client::Target;
 use super::output::{self, instant, plain};
 use super::{Common, Failure};
+use crate::clock::Clock;
 use crate::ids::DeliveryId;
 use crate::tenant::Role;
 
@@ -37,17 +38,18 @@ pub(super) async fn run(
         (None, None) => format!("/v1/deliveries?limit={}", args.limit),
     };
     let body = client.get(&path).await?.good()?;
+    let now_ms = Clock::default().now_ms();
     if common.json {
         output::json(out, &body)?;
     } else if args.id.is_some() {
-        show(&body, out)?;
+        show(&body, now_ms, out)?;
     } else {
-        list(&body, out)?;
+        list(&body, now_ms, out)?;
     }
     Ok(())
 }
 
-fn list(body: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+fn list(body: &Value, now_ms: u64, out: &mut dyn Write) -> std::io::Result<()> {
     let rows: Vec<_> = body["deliveries"]
         .as_array()
         .into_iter()
@@ -60,7 +62,7 @@ fn list(body: &Value, out: &mut dyn Write) -> std::io::Result<()> {
                 text(&one["recipient"]),
                 text(&one["attempts"]),
                 text(&last["code"]),
-                due(one),
+                due(one, now_ms),
                 text(&one["title"]),
             ]
         })
@@ -68,11 +70,12 @@ fn list(body: &Value, out: &mut dyn Write) -> std::io::Result<()> {
     output::table(out, ["ID", "STATE", "RECIPIENT", "TRIES", "LAST", "NEXT TRY", "TITLE"], &rows)
 }
 
-fn show(one: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+fn show(one: &Value, now_ms: u64, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "{}: {}", plain(&text(&one["id"])), plain(&text(&one["title"])))?;
     writeln!(out, "to {}, {}", plain(&text(&one["recipient"])), plain(&text(&one["state"])))?;
-    if !due(one).is_empty() {
-        writeln!(out, "next try {}", due(one))?;
+    let due = due(one, now_ms);
+    if !due.is_empty() {
+        writeln!(out, "next try {due}")?;
     }
     let rows: Vec<_> = one["tries"]
         .as_array()
@@ -95,8 +98,13 @@ fn show(one: &Value, out: &mut dyn Write) -> std::io::Result<()> {
     output::table(out, ["TRY", "AT", "TOOK", "OUTCOME", "CODE", "ORIGIN", "DETAIL"], &rows)
 }
 
-fn due(delivery: &Value) -> String {
-    delivery["due_ms"].as_u64().map(instant).unwrap_or_default()
+/// When a pending one is tried next.
+fn due(delivery: &Value, now_ms: u64) -> String {
+    match delivery["due_ms"].as_u64() {
+        None => String::new(),
+        Some(due_ms) if due_ms <= now_ms => "now".to_owned(),
+        Some(due_ms) => instant(due_ms),
+    }
 }
 
 fn text(value: &Value) -> String {
@@ -104,5 +112,26 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_next_try_of_a_pending_delivery_is_now_where_it_is_past() {
+        let table = [
+            (json!(null), ""),
+            (json!(0), "now"),
+            (json!(1_790_000_000_000_u64), "now"),
+            (json!(1_790_000_000_001_u64), "2026-09-21T14:13:20.001Z"),
+        ];
+        for (due_ms, expected) in table {
+            let one = json!({ "due_ms": due_ms });
+            assert_eq!(due(&one, 1_790_000_000_000), expected, "{one}");
+        }
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn run(
     let client = args.target.client(common, Role::Ingest)?;
     let input = read_input(&args.file)?;
     let batches = batches::split(&input, args.format, client.body_bytes_max.unwrap_or(usize::MAX))
-        .map_err(|error| Failure::caused(Exit::Refused, "nothing was sent", error))?;
+        .map_err(|error| Failure::caused(Exit::Failed, "nothing was sent", error))?;
     let key = match args.key {
         Some(key) => key,
         None => new_key()?,

@@ -94,7 +94,7 @@ async fn each_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
     let unused = unused_url();
     let table: [(&[&str], Exit, &str); 8] = [
         (&["send", "/nowhere"], Exit::Failed, "name a file"),
-        (&["send", &broken], Exit::Refused, "line 1, column 1"),
+        (&["send", &broken], Exit::Failed, "line 1, column 1"),
         (&["send", &good, "--url", "http://192.0.2.1:7700"], Exit::Usage, "clear text"),
         (&["send", &good, "--url", &unused], Exit::Unreachable, "campanile serve"),
         (&["send", &good, "--token-file", "/nowhere"], Exit::Config, "--token-file"),

@@ -5,7 +5,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::reading::{NAME_EXPECTED, Reading, is_name};
+use super::is_label;
+use super::reading::{Reading, is_name};
 use crate::alert::Severity;
 
 /// One `[[endpoint]]`: a configured account or server of a kind.
@@ -41,7 +42,8 @@ pub struct RecipientConfig {
     pub endpoint: String,
     /// Least severity it gets. Default `notice`.
     pub minimum_severity: Severity,
-    /// Categories it gets, such as `security`; empty: all. Default: all.
+    /// Categories it gets, such as `security`, each 1 to 64 printable characters; empty: all.
+    /// Default: all.
     pub categories: Vec<String>,
     /// As the kind describes them. Default: none.
     pub settings: Settings,
@@ -72,8 +74,11 @@ impl RecipientConfig {
             );
         }
         for (at, one) in self.categories.iter().enumerate() {
-            if !is_name(one) {
-                reading.problem(&format!("{place}.categories[{at}]"), NAME_EXPECTED);
+            if !is_label(one, 64) {
+                reading.problem(
+                    &format!("{place}.categories[{at}]"),
+                    "expected a category as alerts have it: 1 to 64 printable characters",
+                );
             }
         }
     }

@@ -185,6 +185,20 @@ impl Default for QueueConfig {
     }
 }
 
+/// The `[store]` table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// For how many days an alert is kept of which nothing is owed any more. Default 30.
+    pub keep_days: NonZeroU32,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self { keep_days: count(30) }
+    }
+}
+
 /// The `[runtime]` table.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -7,8 +7,7 @@ use toml::{Table, Value};
 
 use super::Problem;
 
-pub(super) const NAME_EXPECTED: &str =
-    "expected a name of 1 to 64 characters out of `A-Z a-z 0-9 . _ -`";
+const NAME_EXPECTED: &str = "expected a name of 1 to 64 characters out of `A-Z a-z 0-9 . _ -`";
 
 /// Collects what is wrong.
 #[derive(Default)]

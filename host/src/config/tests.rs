@@ -14,6 +14,7 @@ fn an_empty_file_gives_the_documented_defaults() {
     assert_eq!(config.ingest.body_bytes_max.get(), 1_048_576);
     assert_eq!(config.limits.call_cpu_ms.get(), 50);
     assert_eq!(config.retry.attempts_max.get(), 20);
+    assert_eq!(config.store.keep_days.get(), 30);
     assert!(!config.instance.is_empty());
 }
 
@@ -30,7 +31,7 @@ fn endpoints_and_recipients_are_read_with_their_settings() {
         name = "night.shift"
         endpoint = "hooks"
         minimum_severity = "error"
-        categories = ["security"]
+        categories = ["security", "Réseau & co."]
         "#,
     )
     .unwrap();
@@ -40,6 +41,7 @@ fn endpoints_and_recipients_are_read_with_their_settings() {
         r#"{"deep":{"list":[1,true]},"on":"2026-01-31","tries":3,"url":"http://127.0.0.1:9/"}"#
     );
     assert_eq!(config.recipients[0].minimum_severity, Severity::Error);
+    assert_eq!(config.recipients[0].categories, ["security", "Réseau & co."]);
     assert_eq!(config.recipients[0].settings.to_json(), "{}");
 }
 
@@ -71,6 +73,7 @@ fn each_problem_is_told_with_its_place_and_what_is_expected() {
         ("[limits]\nhostcall_bytes_max = 10", "limits.hostcall_bytes_max", "at least"),
         ("[limits]\ncall_cpu = 5", "limits.call_cpu", "`call_cpu_ms`"),
         ("[retry]\nmax_ms = 10", "retry.max_ms", "at least `retry.first_ms`"),
+        ("[store]\nkeep_days = 0", "store.keep_days", "a whole number above 0"),
         ("[dispatch]\nbatch_max = 0", "dispatch.batch_max", "above 0"),
         ("endpoint = 1", "endpoint", "write `[[endpoint]]`"),
         ("endpoint = [1]", "endpoint[0]", "write `[[endpoint]]`"),
@@ -105,7 +108,7 @@ fn each_problem_is_told_with_its_place_and_what_is_expected() {
         (
             &format!("{hook}[[recipient]]\nname = 'r'\nendpoint = 'hook'\ncategories = ['']"),
             "recipient[0].categories[0]",
-            "a name of 1 to 64",
+            "1 to 64 printable",
         ),
     ];
     for (text, place, expected) in table {
@@ -169,6 +172,32 @@ fn no_message_and_no_debug_output_shows_a_value() {
     assert!(!parse(text).unwrap_err().to_string().contains("hunter2"));
     let config = parse("[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = { key = 'hunter2' }");
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn paths_are_shown_without_detours_and_a_step_back_out_of_a_link_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/usr/share", folder.path().join("link")).unwrap();
+    let link = folder.path().join("link");
+    let table = [
+        ("packaging/../data".to_owned(), "data".to_owned()),
+        ("./a/./b".into(), "a/b".into()),
+        ("a/b/../../../c".into(), "../c".into()),
+        ("../../c".into(), "../../c".into()),
+        ("/../c".into(), "/../c".into()),
+        ("/etc/campanile/../x/..".into(), "/etc".into()),
+        ("packaging/..".into(), ".".into()),
+        (format!("{}/../data", link.display()), format!("{}/../data", link.display())),
+    ];
+    for (written, expected) in table {
+        assert_eq!(plain_path(Path::new(&written)), Path::new(&expected), "{written}");
+    }
+    let text = "data_dir = '../data'\ncomponents_dir = '../target/components'\n\
+                [runtime]\ncache_dir = '../cache'";
+    let config = Config::parse(Path::new("packaging/dev.toml"), text).unwrap();
+    assert_eq!(config.data_dir, Path::new("data"));
+    assert_eq!(config.components_dir, Path::new("target/components"));
+    assert_eq!(config.cache_dir, Path::new("cache"));
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn one(element: Element<'_>, arrival: &Arrival<'_>) -> Result<Alert, Rejection> 
         tenant: arrival.tenant,
         fingerprint: Fingerprint([0; 16]),
         episode: id,
-        producer: root.word("producer")?.unwrap_or_else(|| "api".into()),
+        producer: producer(&root)?,
         time_ms: time_ms.unwrap_or(arrival.now_ms),
         received_ms: arrival.now_ms,
         ended_ms,
@@ -87,7 +87,21 @@ fn one(element: Element<'_>, arrival: &Arrival<'_>) -> Result<Alert, Rejection> 
     Ok(alert)
 }
 
+const PRODUCERS_RESERVED: [&str; 2] = ["ntopng", "campanile"];
+
 const LINK: &str = "an http or https address without blanks, at most 2048 bytes";
+
+/// Who raised it. The engine's own names are refused: receivers may trust what has one of them to
+/// have come in by its door.
+fn producer(root: &Fields<'_>) -> Result<String, Rejection> {
+    let producer = root.word("producer")?.unwrap_or_else(|| "api".into());
+    if PRODUCERS_RESERVED.contains(&producer.as_str()) {
+        let expected = "a name of the sender's own: `ntopng` comes in by `/v1/ingest/ntopng`, and \
+                        `campanile` is the engine itself";
+        return Err(root.fault("producer", expected, Some(&format!("\"{producer}\""))));
+    }
+    Ok(producer)
+}
 
 fn action(root: &Fields<'_>) -> Result<Action, Rejection> {
     let action = root.parsed("action", "store, engage or release", |text| match text {

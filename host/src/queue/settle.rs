@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Settlement;
 use super::lane::{Entry, Next};
 use super::lanes::{Cell, Lanes};
-use crate::delivery::{Attempt, Fate, Message, State};
+use crate::delivery::{Fate, Message, State};
 use crate::ids::TenantId;
 use crate::store::row::{Id, Whole, members_bytes, number_of};
 use crate::store::{Prepared, StoreError, Wakes, Weight, WriteJob, locked};
@@ -68,7 +68,7 @@ impl Settle {
 impl WriteJob for Settle {
     fn run(&mut self, db: &Prepared<'_>) -> rusqlite::Result<()> {
         let message = self.settlement.message.id;
-        self.attempt = insert_attempt(db, self.tenant, message.into(), &self.settlement.attempt)?;
+        self.attempt = insert_attempt(db, self, message.into())?;
         let kept_due_ms = self.kept_due_ms();
         for (entry, fate) in self.entries.iter().zip(&self.settlement.fates) {
             update_delivery(db, self, entry, fate, kept_due_ms)?;
@@ -123,21 +123,17 @@ impl Settle {
     }
 }
 
-fn insert_attempt(
-    db: &Prepared<'_>,
-    tenant: TenantId,
-    message: Id,
-    attempt: &Attempt,
-) -> rusqlite::Result<i64> {
+fn insert_attempt(db: &Prepared<'_>, settle: &Settle, message: Id) -> rusqlite::Result<i64> {
     const SQL: &str =
         "insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
-            origin, status, sent_bytes, received_bytes, answer_sha256, unanswered)
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+            origin, status, sent_bytes, received_bytes, answer_sha256, unanswered, members)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    let attempt = &settle.settlement.attempt;
     let seen = &attempt.seen;
     db.insert(
         SQL,
         params![
-            tenant.0,
+            settle.tenant.0,
             message,
             attempt.number,
             Whole(attempt.at_ms),
@@ -151,6 +147,7 @@ fn insert_attempt(
             Whole(seen.received_bytes),
             seen.answer_sha256,
             seen.unanswered,
+            Whole(settle.entries.len() as u64),
         ],
     )
 }

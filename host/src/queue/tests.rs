@@ -6,6 +6,7 @@ mod measure;
 mod model;
 mod order;
 mod restart;
+mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;

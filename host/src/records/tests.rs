@@ -147,6 +147,8 @@ async fn a_delivery_shows_its_recipient_and_all_of_its_attempts() {
     let house = House::open().await;
     let recipient = house.records.register_recipient(TenantId::DEFAULT, "ops").await.unwrap();
     let alert = house.commit(TenantId::DEFAULT, "a", &[recipient]).await;
+    let fresh = house.records.deliveries(TenantId::DEFAULT, all()).await.unwrap();
+    assert_eq!(fresh[0].due_ms, Some(1_000), "due since it was received");
     for number in [1, 2] {
         house
             .attempt(recipient, number, OutcomeKind::Unavailable, Fate::Retry { due_ms: 1_000 })

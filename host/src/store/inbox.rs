@@ -162,6 +162,14 @@ impl Inbox {
         Ok(())
     }
 
+    /// Why no ingest would be queued, whatever waits.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        if locked(&self.state).ending.is_some() {
+            return Some(Refusal::Closed);
+        }
+        self.disk_full.load(Ordering::Relaxed).then_some(Refusal::DiskFull)
+    }
+
     pub(super) fn settle(&self, job: Box<dyn WriteJob>, weight: Weight) -> Result<(), StoreError> {
         let mut state = locked(&self.state);
         if state.ending.is_some() {

@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4361_6d70;
 
 /// Step `n` takes a store from version `n` to `n + 1`. Steps that were released never change.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/001.sql"), include_str!("schema/002.sql")];
 
 /// Checkpoints are started by the writer, never by a commit.
 const SETTINGS: &str = "

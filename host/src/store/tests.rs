@@ -44,10 +44,10 @@ fn a_newer_store_is_refused_with_both_versions() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let refused = open(folder.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 99, known: 1, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 99, known: 2, .. }), "{refused}");
     assert!(
         refused.to_string().contains("schema version 99")
-            && refused.to_string().contains("up to 1")
+            && refused.to_string().contains("up to 2")
     );
 }
 
@@ -72,7 +72,7 @@ fn every_commit_reaches_the_disk_and_pages_are_of_8_kib() {
         ("journal_mode", "wal"),
         ("synchronous", "2"),
         ("page_size", "8192"),
-        ("user_version", "1"),
+        ("user_version", "2"),
     ];
     for (name, expected) in table {
         let found: rusqlite::types::Value =
@@ -84,4 +84,62 @@ fn every_commit_reaches_the_disk_and_pages_are_of_8_kib() {
         };
         assert_eq!(found, expected, "{name}");
     }
+}
+
+#[test]
+fn a_turn_of_forgetting_ends_when_its_time_is_over_and_the_next_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(owner_only(&file_of(folder.path())).unwrap());
+    let connection = schema::open(&file_of(folder.path())).unwrap();
+    for at in 0..4_u8 {
+        connection
+            .execute(
+                "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
+                 values (1, ?1, ?1, ?1, 0, 0, '', '')",
+                [[at; 16]],
+            )
+            .unwrap();
+    }
+    let db = Prepared::new(&connection);
+    let mut retention = retention::Retention::new(Duration::from_millis(10));
+    let over = std::time::Instant::now();
+    let far = over + Duration::from_secs(60);
+    let table = [
+        // now in ms, until, nothing is left, alerts
+        (9, over, true, 4),
+        (10, over, false, 3),
+        (10, over, false, 2),
+        (10, far, true, 1),
+        (10, far, true, 1),
+    ];
+    for (row, (now_ms, until, is_done, expected)) in table.into_iter().enumerate() {
+        assert_eq!(retention.turn(&db, now_ms, until).unwrap(), is_done, "row {row}");
+        let left = db.first("select count(*) from alert", [], |row| row.get::<_, i64>(0));
+        assert_eq!(left.unwrap(), Some(expected), "row {row}");
+    }
+}
+
+#[test]
+fn a_store_of_the_first_version_learns_how_many_refer_to_each_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(folder.path());
+    let first = rusqlite::Connection::open(&file).unwrap();
+    first.execute_batch(include_str!("schema/001.sql")).unwrap();
+    first
+        .execute_batch(
+            "pragma application_id = 0x43616d70; pragma user_version = 1;
+             insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
+                sent_bytes, received_bytes, unanswered)
+             values (1, x'00', 1, 0, 0, '', '', '', 0, 0, 0), (1, x'00', 2, 0, 0, '', '', '', 0, 0, 0);
+             insert into delivery (tenant, alert, recipient, state, due_ms, attempts, attempt)
+             values (1, 1, 1, 1, 0, 1, 1), (1, 2, 1, 1, 0, 2, 2);
+             insert into attempt_before (delivery, attempt) values (2, 1);",
+        )
+        .unwrap();
+    drop(first);
+    let connection = schema::open(&file).unwrap();
+    let mut read = connection.prepare("select members from attempt order by seq").unwrap();
+    let members: Vec<i64> =
+        read.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(members, [2, 1]);
 }

@@ -11,8 +11,9 @@ use tracing::{error, info, warn};
 
 use super::checkpoint::Checkpointer;
 use super::inbox::{Class, Ending, Inbox, Queued, Wakes};
+use super::retention::Retention;
 use super::row::Whole;
-use super::{Prepared, StoreError};
+use super::{Prepared, StoreError, StoreLimits};
 use crate::clock::Clock;
 
 /// A group of this many jobs is followed by another. Then they are begun in paces: larger groups
@@ -32,6 +33,7 @@ pub(super) struct Writer {
     checkpointer: Checkpointer,
     data_dir: PathBuf,
     free_bytes_min: u64,
+    retention: Retention,
     /// Settles whose transaction failed, and when they are tried again.
     ailing: Vec<Queued>,
     retry_at: Option<Instant>,
@@ -46,7 +48,7 @@ impl Writer {
         clock: Arc<Clock>,
         checkpointer: Checkpointer,
         data_dir: &Path,
-        free_bytes_min: u64,
+        limits: &StoreLimits,
     ) -> Self {
         let data_dir = data_dir.to_path_buf();
         let upkeep_at = Instant::now();
@@ -55,7 +57,8 @@ impl Writer {
             clock,
             checkpointer,
             data_dir,
-            free_bytes_min,
+            free_bytes_min: limits.free_bytes_min,
+            retention: Retention::new(limits.keep),
             ailing: vec![],
             retry_at: None,
             is_ailing: false,
@@ -173,10 +176,16 @@ impl Writer {
         }
         self.upkeep_at = Instant::now() + UPKEEP_EVERY;
         self.look_at_free_space();
-        match self.forget_keys(db) {
+        let until = Instant::now() + UPKEEP_TURN;
+        let forgotten = self.forget_keys(db, until).and_then(|all_keys| {
+            Ok(all_keys && self.retention.turn(db, self.clock.now_ms(), until)?)
+        });
+        match forgotten {
             Ok(true) => {}
             Ok(false) => self.upkeep_at = Instant::now(),
-            Err(error) => warn!(error = %error, "Old batch keys were not deleted; will retry."),
+            Err(error) => {
+                warn!(error = %error, "Old batch keys or alerts were not deleted; will retry.");
+            }
         }
     }
 
@@ -197,11 +206,10 @@ impl Writer {
     }
 
     /// True when no expired key is left.
-    fn forget_keys(&self, db: &Prepared<'_>) -> rusqlite::Result<bool> {
+    fn forget_keys(&self, db: &Prepared<'_>, until: Instant) -> rusqlite::Result<bool> {
         const EXPIRED: &str = "delete from batch_key where seq in
             (select seq from batch_key order by seq limit 100) and at_ms <= ?1";
         let before_ms = self.clock.now_ms().saturating_sub(KEY_LIFE_MS);
-        let until = Instant::now() + UPKEEP_TURN;
         while Instant::now() < until {
             if db.execute(EXPIRED, [Whole(before_ms)])? < 100 {
                 return Ok(true);

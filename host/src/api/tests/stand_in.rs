@@ -19,7 +19,7 @@ use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::Records;
 use crate::route::{Filter, Router};
 use crate::runtime::Catalog;
-use crate::store::{Store, StoreLimits};
+use crate::store::{Prepared, Store, StoreError, StoreLimits, Weight, WriteJob};
 use crate::telemetry::Metrics;
 use crate::tenant::Role;
 use crate::tenant::tokens::{self, Tokens};
@@ -37,13 +37,15 @@ pub(crate) struct StandIn {
 
 impl StandIn {
     pub(crate) async fn start() -> Self {
-        Self::start_with(QueueLimits::default()).await
+        let limits =
+            QueueLimits { commit_wait: Duration::from_millis(300), ..QueueLimits::default() };
+        Self::start_with(limits).await
     }
 
     pub(crate) async fn start_with(limits: QueueLimits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let text = "[api]\nlisten = '127.0.0.1:0'\nallowed_hosts = ['proxy.example']\n\
-                    [ingest]\nbody_bytes_max = 65536\nanswer_ms_max = 300";
+                    [ingest]\nbody_bytes_max = 65536";
         let config = Config::parse(&folder.path().join("campanile.toml"), text).unwrap();
         let clock = Arc::new(Clock::default());
         let store = Store::open(folder.path(), clock.clone(), StoreLimits::default()).unwrap();
@@ -185,6 +187,18 @@ impl StandIn {
     /// Every commit fails from now on.
     pub(crate) fn close_the_store(&self) {
         self.store.close();
+    }
+
+    /// The thread that writes ends, as by a fault of its own; reading goes on.
+    pub(super) fn break_the_writer(&self) {
+        struct Fault;
+        impl WriteJob for Fault {
+            fn run(&mut self, _: &Prepared<'_>) -> rusqlite::Result<()> {
+                panic!("the test's own fault")
+            }
+            fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+        }
+        self.store.settle(Box::new(Fault), Weight { count: 0, bytes: 0 }).unwrap();
     }
 
     pub(crate) fn stop_sending(&self) {

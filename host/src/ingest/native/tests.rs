@@ -318,6 +318,12 @@ fn the_published_schema_and_the_reader_agree() {
     for word in ["", "-a", "a b", "ä", "a\\n", &"a".repeat(65)] {
         bad.extend(["type", "producer", "category"].map(|key| format!(r#""{key}":"{word}""#)));
     }
+    // Names of the engine's own doors, whole and as they are written.
+    good.extend(
+        [r#""producer":"ntopng-lab""#, r#""type":"ntopng""#, r#""category":"campanile""#]
+            .map(str::to_owned),
+    );
+    bad.extend(["ntopng", "campanile"].map(|name| format!(r#""producer":"{name}""#)));
     for score in ["0", "1.0", "1e3", "4294967295"] {
         good.push(format!(r#""score":{score}"#));
     }
