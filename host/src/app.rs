@@ -5,6 +5,7 @@
 
 mod build;
 mod preview;
+mod settings;
 
 use std::io;
 use std::path::PathBuf;

@@ -64,7 +64,7 @@ async fn sigterm_ends_within_its_deadline_though_the_service_holds_requests_and_
             if rule.0.load(Ordering::SeqCst) { rule.1.clone() } else { 200.into() }
         });
         let capture = capture.await;
-        let hook = json!({"url": capture.url(), "timeout_ms": 60_000});
+        let hook = json!({"url": capture.url(), "timeout_ms": 30_000});
         let site = Site::new().await.set("dispatch.drain_ms", &DRAIN.as_millis().to_string());
         let site = site.endpoint("hook", "webhook", &hook).recipient(
             "ops",

@@ -31,7 +31,17 @@ const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");
 const RECIPIENT_SCHEMA: &str = include_str!("recipient.schema.json");
 
 /// Headers that frame the request, which is the engine's business, or that identify the message.
-const HEADERS_REFUSED: [&str; 4] = ["connection", "content-length", "host", "transfer-encoding"];
+const HEADERS_REFUSED: [&str; 9] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
 
 pub(crate) fn descriptor() -> Descriptor {
     Descriptor {
@@ -43,7 +53,7 @@ pub(crate) fn descriptor() -> Descriptor {
         reach: vec!["{url}".into()],
         batch_max: 100,
         concurrency: 4,
-        deliver_ms: 30_000,
+        deliver_ms: 35_000,
         paces: vec![],
         extra: vec![],
     }
@@ -68,7 +78,7 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
                 (Scope::Endpoint, read_headers(value).map(|headers| settings.headers = headers))
             }
             "timeout_ms" => {
-                let range = whole_number(&value, 1000, 60_000);
+                let range = whole_number(&value, 1000, 30_000);
                 (Scope::Endpoint, range.map(|timeout_ms| settings.timeout_ms = timeout_ms))
             }
             "conflict_is_duplicate" => {
@@ -208,7 +218,7 @@ mod tests {
                 with(r#""timeout_ms":999"#),
                 "setting `timeout_ms`: expected a whole number from 1000",
             ),
-            (with(r#""timeout_ms":60001"#), "setting `timeout_ms`: expected a whole number"),
+            (with(r#""timeout_ms":30001"#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""timeout_ms":"2000""#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""conflict_is_duplicate":1"#), "`conflict_is_duplicate`: expected true"),
             (with(r#""headers":["hunter2"]"#), "setting `headers`: expected an object"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
-use super::AppError;
+use super::{AppError, settings};
 use crate::capability::egress::{Connector, Grant, Pool, origins};
 use crate::capability::http::HttpGate;
 use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
@@ -47,8 +47,21 @@ pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
         TimeZone::UTC
     });
     for (at, one) in config.endpoints.iter().enumerate() {
-        if let Err(problem) = endpoint(at, one, &catalog, EndpointId(0)) {
-            problems.push(problem);
+        let found = match endpoint(at, one, &catalog, EndpointId(0)) {
+            Ok(endpoint) => {
+                let schema = &endpoint.kind.descriptor.endpoint_schema;
+                settings::check(&format!("endpoint[{at}].settings"), schema, one.settings.as_map())
+            }
+            Err(problem) => vec![problem],
+        };
+        problems.extend(found);
+    }
+    for (at, one) in config.recipients.iter().enumerate() {
+        let endpoint = config.endpoint(&one.endpoint);
+        if let Some(kind) = endpoint.and_then(|endpoint| catalog.kind(&endpoint.kind)) {
+            let schema = &kind.descriptor.recipient_schema;
+            let place = format!("recipient[{at}].settings");
+            problems.extend(settings::check(&place, schema, one.settings.as_map()));
         }
     }
     if !problems.is_empty() {

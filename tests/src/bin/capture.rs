@@ -1,6 +1,8 @@
-//! `campanile-capture --listen ADDRESS [--count N] [--timeout-s S]`: a receiver to look at.
+//! `campanile-capture --listen ADDRESS [--count N] [--since TIME] [--timeout-s S]`: a receiver to
+//! look at.
 //!
-//! Prints each arriving alert in one line. Ends with 0 after N alerts, with 1 when S seconds have
+//! Prints each arriving alert in one line; those that the engine received before TIME do not count.
+//! Ends with 0 after N alerts, with 1 when S seconds have
 //! passed before, with 2 when it is called wrongly.
 
 use std::io::Write;
@@ -10,8 +12,8 @@ use std::time::Duration;
 use campanile_tests::capture::{Capture, Script};
 use serde_json::Value;
 
-const USAGE: &str = "usage: campanile-capture --listen ADDRESS [--count N] [--timeout-s S], for example \
-                     `campanile-capture --listen 127.0.0.1:9000 --count 6 --timeout-s 30`";
+const USAGE: &str = "usage: campanile-capture --listen ADDRESS [--count N] [--since TIME] \
+                     [--timeout-s S], for example `campanile-capture --listen 127.0.0.1:9000 --count 6 --timeout-s 30`";
 
 fn main() -> ExitCode {
     let runtime =
@@ -37,16 +39,24 @@ struct Order {
     address: String,
     /// Alerts to wait for; without it, it goes on.
     count: usize,
+    /// RFC 3339 in UTC with three fraction digits, so that it compares as text.
+    since: String,
     timeout: Duration,
 }
 
 impl Order {
     fn read(arguments: &[String]) -> Option<Self> {
-        let mut order = Self { address: String::new(), count: usize::MAX, timeout: Duration::MAX };
+        let mut order = Self {
+            address: String::new(),
+            count: usize::MAX,
+            since: String::new(),
+            timeout: Duration::MAX,
+        };
         for option in arguments.chunks(2) {
             match option {
                 [name, value] if name == "--listen" => order.address.clone_from(value),
                 [name, value] if name == "--count" => order.count = value.parse().ok()?,
+                [name, value] if name == "--since" => order.since.clone_from(value),
                 [name, value] if name == "--timeout-s" => {
                     order.timeout = Duration::from_secs(value.parse().ok()?)
                 }
@@ -61,7 +71,7 @@ impl Order {
         let capture =
             capture.map_err(|error| (1, format!("cannot listen on {}: {error}", self.address)))?;
         let mut seen = 0;
-        let told = tokio::time::timeout(self.timeout, tell(&capture, self.count, &mut seen)).await;
+        let told = tokio::time::timeout(self.timeout, tell(&capture, &self, &mut seen)).await;
         match told {
             Ok(told) => told.map_err(|error| (1, format!("cannot print: {error}"))),
             Err(_) => {
@@ -71,20 +81,27 @@ impl Order {
     }
 }
 
-/// Prints alerts as they come, until there were `count`.
-async fn tell(capture: &Capture, count: usize, seen: &mut usize) -> std::io::Result<()> {
+/// Prints alerts as they come, until there were as many as ordered.
+async fn tell(capture: &Capture, order: &Order, seen: &mut usize) -> std::io::Result<()> {
     for position in 0.. {
-        if *seen >= count {
+        if *seen >= order.count {
             break;
         }
         let request = capture.request(position).await;
         let body = serde_json::from_slice::<Value>(&request.body).unwrap_or_default();
         for alert in body["alerts"].as_array().into_iter().flatten() {
-            *seen += 1;
-            writeln!(std::io::stdout(), "{}", line(alert))?;
+            let earlier = is_earlier(alert, &order.since);
+            *seen += usize::from(!earlier);
+            let mark = if earlier { "earlier: " } else { "" };
+            writeln!(std::io::stdout(), "{mark}{}", line(alert))?;
         }
     }
     Ok(())
+}
+
+/// The engine received it before `since`; only our own schema says when.
+fn is_earlier(alert: &Value, since: &str) -> bool {
+    alert["received"].as_str().is_some_and(|received| received < since)
 }
 
 /// One alert in one line: time, severity, type, entity. Safe for a terminal: whatever came over
@@ -154,6 +171,20 @@ mod tests {
         ];
         for (alert, expected) in table {
             assert_eq!(line(&alert), expected, "{alert}");
+        }
+    }
+
+    #[test]
+    fn what_was_received_before_does_not_count() {
+        let since = "2026-11-24T02:51:00.000Z";
+        let table = [
+            (r#"{"received":"2026-11-24T02:50:59.999Z"}"#, true),
+            (r#"{"received":"2026-11-24T02:51:00.000Z"}"#, false),
+            (r#"{"tstamp":1}"#, false),
+        ];
+        for (alert, expected) in table {
+            let alert: Value = serde_json::from_str(alert).unwrap();
+            assert_eq!(is_earlier(&alert, since), expected, "{alert}");
         }
     }
 
