@@ -94,7 +94,7 @@ impl CodeCache {
 
     /// Replaces the file whole, so that a crash leaves the old one or the new one.
     fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let new = path.with_extension(format!("new-{}", std::process::id()));
+        let new = path.with_extension(unfinished()?);
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(code)?;
@@ -133,13 +133,18 @@ fn file_name(engine: &Engine, digest: [u8; 32]) -> String {
     text
 }
 
+/// An ending for a file that is being written, which nobody else uses.
+fn unfinished() -> io::Result<String> {
+    Ok(format!("new-{:016x}", getrandom::u64().map_err(io::Error::other)?))
+}
+
 /// The folder's key. Two processes that start at once agree on one.
 fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
     let path = folder.join("key");
     if !path.try_exists()? {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let new = folder.join(format!("key.new-{}", std::process::id()));
+        let new = folder.join("key").with_extension(unfinished()?);
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(&key)?;
