@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
-use super::{AppError, settings};
+use super::AppError;
+use super::settings::Schemas;
 use crate::capability::egress::{Connector, Grant, Pool, origins};
 use crate::capability::http::HttpGate;
 use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
@@ -46,22 +47,22 @@ pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
         });
         TimeZone::UTC
     });
+    let schemas = Schemas::new(&catalog, &mut problems);
     for (at, one) in config.endpoints.iter().enumerate() {
-        let found = match endpoint(at, one, &catalog, EndpointId(0)) {
-            Ok(endpoint) => {
-                let schema = &endpoint.kind.descriptor.endpoint_schema;
-                settings::check(&format!("endpoint[{at}].settings"), schema, one.settings.as_map())
-            }
-            Err(problem) => vec![problem],
-        };
-        problems.extend(found);
+        let place = format!("endpoint[{at}].settings");
+        let kind = catalog.kind(&one.kind);
+        let found = kind.map(|kind| schemas.endpoint(kind, &place, one.settings.as_map()));
+        match found {
+            Some(found) if !found.is_empty() => problems.extend(found),
+            // Without a kind, or where the settings hold but do not say where to send.
+            _ => problems.extend(endpoint(at, one, &catalog, EndpointId(0)).err()),
+        }
     }
     for (at, one) in config.recipients.iter().enumerate() {
         let endpoint = config.endpoint(&one.endpoint);
         if let Some(kind) = endpoint.and_then(|endpoint| catalog.kind(&endpoint.kind)) {
-            let schema = &kind.descriptor.recipient_schema;
             let place = format!("recipient[{at}].settings");
-            problems.extend(settings::check(&place, schema, one.settings.as_map()));
+            problems.extend(schemas.recipient(kind, &place, one.settings.as_map()));
         }
     }
     if !problems.is_empty() {
@@ -221,4 +222,24 @@ fn limits(config: &LimitsConfig) -> Limits {
 
 fn number(at: usize) -> u32 {
     u32::try_from(at).map_or(u32::MAX, |at| at.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_components_folder_that_was_not_built_says_which_one_is_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let kind = folder.path().join("components/some-kind");
+        std::fs::create_dir_all(&kind).unwrap();
+        let manifest = "name = 'some-kind'\nworld = 'http-component'";
+        std::fs::write(kind.join("component.toml"), manifest).unwrap();
+        let config = Config::parse(&folder.path().join("campanile.toml"), "").unwrap();
+        let told = parts(&config).await.unwrap_err().to_string();
+        for part in ["some-kind/component.wasm", "`components_dir` must name", "target/components"]
+        {
+            assert!(told.contains(part), "{told}");
+        }
+    }
 }

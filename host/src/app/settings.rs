@@ -1,71 +1,291 @@
-//! Settings against the JSON Schema that their kind describes.
+//! Settings against the JSON Schemas that their kind describes.
+//!
+//! Promise: every fault is told with its path, and no value of a setting is, since it may be a
+//! credential.
 
+use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
 
+use crate::capability::log::printable;
 use crate::config::Problem;
+use crate::runtime::{Catalog, Kind};
 
-/// Every fault of `settings`, each with its path beneath `place`. Never quotes a value, which may
-/// be a credential.
-pub(super) fn check(place: &str, schema: &str, settings: &Map<String, Value>) -> Vec<Problem> {
-    let broken = |what: String| {
-        vec![Problem {
-            place: place.to_owned(),
+/// Longest text of a component that is quoted, in bytes.
+const QUOTED_BYTES_MAX: usize = 256;
+
+/// The schemas of all kinds, each compiled once.
+pub(super) struct Schemas<'a>(Vec<Of<'a>>);
+
+/// What one kind wants; `None` where its schema is none.
+struct Of<'a> {
+    kind: &'a str,
+    endpoint: Option<Schema>,
+    recipient: Option<Schema>,
+}
+
+impl<'a> Schemas<'a> {
+    /// A schema that cannot be used is a problem of its component.
+    pub(super) fn new(catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Self {
+        let mut schemas = Vec::with_capacity(catalog.kinds().len());
+        for kind in catalog.kinds() {
+            let mut read = |name, text| {
+                let schema = Schema::new(&kind.name, name, text);
+                schema.map_err(|problem| problems.push(problem)).ok()
+            };
+            let endpoint = read("endpoint_schema", &kind.descriptor.endpoint_schema);
+            let recipient = read("recipient_schema", &kind.descriptor.recipient_schema);
+            schemas.push(Of { kind: &kind.name, endpoint, recipient });
+        }
+        Self(schemas)
+    }
+
+    pub(super) fn endpoint(
+        &self,
+        kind: &Kind,
+        place: &str,
+        settings: &Map<String, Value>,
+    ) -> Vec<Problem> {
+        let schema = self.of(kind).and_then(|one| one.endpoint.as_ref());
+        schema.map(|schema| schema.check(place, settings)).unwrap_or_default()
+    }
+
+    pub(super) fn recipient(
+        &self,
+        kind: &Kind,
+        place: &str,
+        settings: &Map<String, Value>,
+    ) -> Vec<Problem> {
+        let schema = self.of(kind).and_then(|one| one.recipient.as_ref());
+        schema.map(|schema| schema.check(place, settings)).unwrap_or_default()
+    }
+
+    fn of(&self, kind: &Kind) -> Option<&Of<'a>> {
+        self.0.iter().find(|one| one.kind == kind.name)
+    }
+}
+
+struct Schema {
+    json: Value,
+    validator: Validator,
+}
+
+impl Schema {
+    fn new(component: &str, name: &str, text: &str) -> Result<Self, Problem> {
+        let unusable = |error: String| Problem {
+            place: format!("component `{component}`"),
             expected: format!(
-                "the component's schema cannot be used ({what}); report it to its maker"
+                "expected its `{name}` to be a JSON Schema ({}); install another version of it, or \
+                 remove it from `components_dir`",
+                printable(&error, QUOTED_BYTES_MAX)
             ),
-        }]
-    };
-    let schema: Value = match serde_json::from_str(schema) {
-        Ok(schema) => schema,
-        Err(error) => return broken(error.to_string()),
-    };
-    let validator = match jsonschema::validator_for(&schema) {
-        Ok(validator) => validator,
-        Err(error) => return broken(error.masked().to_string()),
-    };
-    let settings = Value::Object(settings.clone());
-    validator
-        .iter_errors(&settings)
-        .map(|error| Problem {
-            place: format!("{place}{}", error.instance_path().as_str().replace('/', ".")),
-            expected: error.masked_with("what is there").to_string(),
-        })
-        .collect()
+        };
+        let json: Value =
+            serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
+        let validator =
+            jsonschema::validator_for(&json).map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { json, validator })
+    }
+
+    fn check(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
+        let settings = Value::Object(settings.clone());
+        let mut problems = Vec::new();
+        for error in self.validator.iter_errors(&settings) {
+            for (at, expected) in self.faults(&error) {
+                let at = path(place, error.instance_path(), at.as_deref());
+                // The first fault of a place is the cause of the next.
+                if !problems.iter().any(|one: &Problem| one.place == at) {
+                    problems.push(Problem { place: at, expected });
+                }
+            }
+        }
+        problems
+    }
+
+    /// Names beneath the place of `error`, or nothing for the place itself, each with what is
+    /// expected there.
+    fn faults(&self, error: &ValidationError<'_>) -> Vec<(Option<String>, String)> {
+        let here = |expected: String| vec![(None, self.described(error, None, &expected))];
+        match error.kind() {
+            Fault::AdditionalProperties { unexpected }
+            | Fault::UnevaluatedProperties { unexpected } => {
+                let known = self.known(error);
+                let expected = format!("is no setting of this kind; expected one of: {known}");
+                unexpected.iter().map(|name| (Some(name.clone()), expected.clone())).collect()
+            }
+            Fault::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                let expected = self.described(error, Some(name), "is missing, and needed");
+                vec![(Some(name.to_owned()), expected)]
+            }
+            Fault::PropertyNames { error: wrong } => {
+                let name = wrong.instance().as_str().unwrap_or_default().to_owned();
+                let expected = self.described(error, None, "expected another name");
+                vec![(Some(name), expected)]
+            }
+            Fault::Type { kind: TypeKind::Single(kind) } => here(format!("expected {kind}")),
+            Fault::Type { kind: TypeKind::Multiple(kinds) } => {
+                let kinds: Vec<_> = kinds.iter().map(|kind| kind.to_string()).collect();
+                here(format!("expected {}", kinds.join(" or ")))
+            }
+            Fault::Enum { options } => here(format!("expected one of {}", excerpt(options))),
+            Fault::Constant { expected_value } => here(format!("expected {expected_value}")),
+            Fault::Minimum { limit } => here(format!("expected at least {limit}")),
+            Fault::Maximum { limit } => here(format!("expected at most {limit}")),
+            Fault::ExclusiveMinimum { limit } => here(format!("expected more than {limit}")),
+            Fault::ExclusiveMaximum { limit } => here(format!("expected less than {limit}")),
+            Fault::MinLength { limit } => here(format!("expected {limit} characters or more")),
+            Fault::MaxLength { limit } => here(format!("expected at most {limit} characters")),
+            Fault::Pattern { pattern } => here(match self.description(error, None) {
+                Some(_) => "expected another form".to_owned(),
+                None => format!("expected a text like `{}`", printable(pattern, QUOTED_BYTES_MAX)),
+            }),
+            // Not the error's own text: it may quote what it found.
+            other => here(format!("expected what `{}` in its schema says", other.keyword())),
+        }
+    }
+
+    /// `expected`, and what the schema says about the setting, or about `name` beneath it.
+    fn described(&self, error: &ValidationError<'_>, name: Option<&str>, expected: &str) -> String {
+        match self.description(error, name) {
+            Some(text) => format!("{expected}: {text}"),
+            None => expected.to_owned(),
+        }
+    }
+
+    fn description(&self, error: &ValidationError<'_>, name: Option<&str>) -> Option<String> {
+        let around = self.around(error)?;
+        let about = match name {
+            Some(name) => around.get("properties")?.get(name)?,
+            None => around,
+        };
+        let text = about.get("description")?.as_str()?;
+        Some(printable(text.trim_end_matches('.'), QUOTED_BYTES_MAX))
+    }
+
+    fn known(&self, error: &ValidationError<'_>) -> String {
+        let properties =
+            self.around(error).and_then(|around| around.get("properties")?.as_object());
+        let names: Vec<_> =
+            properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
+        if names.is_empty() {
+            "none".into()
+        } else {
+            printable(&names.join(", "), QUOTED_BYTES_MAX)
+        }
+    }
+
+    /// The part of the schema that has the keyword which failed.
+    fn around(&self, error: &ValidationError<'_>) -> Option<&Value> {
+        // What follows the keyword is within it: `propertyNames/pattern`.
+        let keyword = format!("/{}", error.kind().keyword());
+        let (around, _) = error.schema_path().as_str().rsplit_once(&keyword)?;
+        self.json.pointer(around)
+    }
+}
+
+/// `place` and the path beneath it, as problems of the configuration are told.
+fn path(place: &str, at: &Location, name: Option<&str>) -> String {
+    let mut path = place.to_owned();
+    for segment in at.segments() {
+        match segment {
+            LocationSegment::Property(name) => path += &format!(".{}", name.escape_debug()),
+            LocationSegment::Index(at) => path += &format!("[{at}]"),
+        }
+    }
+    if let Some(name) = name {
+        path += &format!(".{}", name.escape_debug());
+    }
+    path
+}
+
+fn excerpt(options: &Value) -> String {
+    let names = options.as_array().into_iter().flatten().map(Value::to_string);
+    printable(&names.collect::<Vec<_>>().join(", "), QUOTED_BYTES_MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SCHEMA: &str = r#"{"type":"object","required":["url"],"additionalProperties":false,
-        "properties":{"url":{"type":"string"},"deep":{"type":"object","properties":{"n":{"maximum":3}}}}}"#;
+    const SCHEMA: &str = r#"{
+        "type": "object",
+        "required": ["url"],
+        "additionalProperties": false,
+        "properties": {
+            "url": { "description": "Where to.", "type": "string", "pattern": "^https:" },
+            "code": { "pattern": "^[0-9]+$" },
+            "headers": {
+                "description": "None that frame.",
+                "type": "object",
+                "propertyNames": { "not": { "pattern": "^te$" } },
+                "additionalProperties": { "type": "string", "maxLength": 9 }
+            },
+            "mode": { "enum": ["a", "b"] },
+            "count": { "type": ["integer", "null"], "minimum": 1, "maximum": 3 },
+            "list": { "items": { "type": "string" }, "uniqueItems": true },
+            "one": { "anyOf": [{ "const": 1 }, { "const": 2 }] }
+        }
+    }"#;
 
     #[test]
-    fn each_fault_has_its_path_and_no_value() {
+    fn each_fault_of_settings_has_its_path_and_what_is_expected_and_shows_no_value() {
+        let schema = Schema::new("hook", "endpoint_schema", SCHEMA).ok().unwrap();
+        let with = |more: &str| format!(r#"{{"url":"https://hunter2",{more}}}"#);
         let table = [
-            (r#"{"url":"x"}"#, vec![]),
-            ("{}", vec!["endpoint[0].settings"]),
-            (r#"{"url":"x","hunter2":1}"#, vec!["endpoint[0].settings"]),
+            (r#"{"url":"https://x","count":null}"#.to_owned(), vec![]),
+            ("{}".into(), vec![(".url", "is missing, and needed: Where to")]),
+            (r#"{"url":7411}"#.into(), vec![(".url", "expected string: Where to")]),
+            (r#"{"url":"hunter2"}"#.into(), vec![(".url", "expected another form: Where to")]),
+            (with(r#""code":"hunter2""#), vec![(".code", "expected a text like `^[0-9]+$`")]),
             (
-                r#"{"url":4711,"deep":{"n":4711}}"#,
-                vec!["endpoint[0].settings.deep.n", "endpoint[0].settings.url"],
+                with(r#""colour":"hunter2","\u001bx":1"#),
+                vec![
+                    (".colour", "is no setting of this kind"),
+                    (r".\u{1b}x", "one of: code, count,"),
+                ],
             ),
+            (
+                with(r#""headers":{"te":"hunter2"}"#),
+                vec![(".headers.te", "expected another name: None that frame")],
+            ),
+            (with(r#""headers":{"a":7411}"#), vec![(".headers.a", "expected string")]),
+            (
+                with(r#""headers":{"a":"hunter2 and more"}"#),
+                vec![(".headers.a", "at most 9 characters")],
+            ),
+            (with(r#""mode":"hunter2""#), vec![(".mode", r#"expected one of "a", "b""#)]),
+            (with(r#""count":7411"#), vec![(".count", "expected at most 3")]),
+            (with(r#""count":0"#), vec![(".count", "expected at least 1")]),
+            (with(r#""count":"hunter2""#), vec![(".count", " or ")]),
+            (with(r#""list":["a",7411]"#), vec![(".list[1]", "expected string")]),
+            (with(r#""list":["hunter2","hunter2"]"#), vec![(".list", "what `uniqueItems` in its")]),
+            (with(r#""one":"hunter2""#), vec![(".one", "what `anyOf` in its schema says")]),
         ];
         for (settings, expected) in table {
-            let settings = serde_json::from_str(settings).unwrap();
-            let mut found = check("endpoint[0].settings", SCHEMA, &settings);
-            found.sort_by(|a, b| a.place.cmp(&b.place));
-            let places: Vec<_> = found.iter().map(|one| one.place.as_str()).collect();
-            assert_eq!(places, expected, "{settings:?}");
-            assert!(found.iter().all(|one| !one.expected.contains("4711")), "{found:?}");
+            let found =
+                schema.check("endpoint[0].settings", &serde_json::from_str(&settings).unwrap());
+            assert_eq!(found.len(), expected.len(), "{settings}: {found:?}");
+            for (place, text) in expected {
+                let place = format!("endpoint[0].settings{place}");
+                let fault = found.iter().find(|one| one.place == place);
+                let fault = fault.unwrap_or_else(|| panic!("{place} is not in {found:?}"));
+                assert!(fault.expected.contains(text), "{settings}: {fault}");
+            }
+            let told = format!("{found:?}");
+            assert!(!told.contains("hunter2") && !told.contains("7411"), "{told}");
         }
     }
 
     #[test]
-    fn a_schema_that_is_none_is_the_components_fault() {
-        for schema in ["", "{", r#"{"type":7}"#] {
-            let found = check("endpoint[0].settings", schema, &Map::new());
-            assert!(found[0].expected.starts_with("the component's schema"), "{schema}: {found:?}");
+    fn a_schema_that_is_none_is_a_problem_that_names_its_component() {
+        let elsewhere = r#"{"$ref":"https://schemas.example/hook.json"}"#;
+        for text in ["", "{", "7", r#"{"type":7}"#, r#"{"pattern":"("}"#, elsewhere] {
+            let problem = Schema::new("acme/hook", "recipient_schema", text).err();
+            let problem = problem.unwrap_or_else(|| panic!("{text} is taken"));
+            assert_eq!(problem.place, "component `acme/hook`", "{text}");
+            assert!(problem.expected.contains("`recipient_schema`"), "{text}: {problem}");
         }
     }
 }
