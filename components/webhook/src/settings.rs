@@ -43,6 +43,9 @@ const HEADERS_REFUSED: [&str; 9] = [
     "upgrade",
 ];
 
+/// The same, by how they begin.
+const HEADERS_REFUSED_LIKE: [&str; 2] = ["proxy-", "webhook-"];
+
 pub(crate) fn descriptor() -> Descriptor {
     Descriptor {
         name: "webhook".into(),
@@ -138,7 +141,9 @@ fn read_headers(value: Value) -> Result<Vec<(String, String)>, String> {
         if name.is_empty() || !name.bytes().all(is_token_byte) {
             return Err(format!("`{}` is not a header name", name.escape_debug()));
         }
-        if HEADERS_REFUSED.contains(&lower.as_str()) || lower.starts_with("webhook-") {
+        if HEADERS_REFUSED.contains(&lower.as_str())
+            || HEADERS_REFUSED_LIKE.iter().any(|one| lower.starts_with(one))
+        {
             return Err(format!("`{name}` is set by Campanile; leave it out"));
         }
         if headers.iter().any(|(one, _)| *one == lower) {
@@ -230,6 +235,15 @@ mod tests {
             (with(r#""headers":{"Content-Length":"1"}"#), "`Content-Length` is set by Campanile"),
             (with(r#""headers":{"Transfer-Encoding":"x"}"#), "`Transfer-Encoding` is set by"),
             (with(r#""headers":{"Connection":"close"}"#), "`Connection` is set by Campanile"),
+            (with(r#""headers":{"TE":"trailers"}"#), "`TE` is set by Campanile"),
+            (with(r#""headers":{"Expect":"100-continue"}"#), "`Expect` is set by Campanile"),
+            (with(r#""headers":{"Trailer":"hunter2"}"#), "`Trailer` is set by Campanile"),
+            (with(r#""headers":{"Upgrade":"h2c"}"#), "`Upgrade` is set by Campanile"),
+            (with(r#""headers":{"Keep-Alive":"max=1"}"#), "`Keep-Alive` is set by Campanile"),
+            (
+                with(r#""headers":{"Proxy-Authorization":"hunter2"}"#),
+                "`Proxy-Authorization` is set by Campanile",
+            ),
             (with(r#""headers":{"Webhook-Id":"hunter2"}"#), "`Webhook-Id` is set by Campanile"),
             (with(r#""headers":{"X-A":"1","x-a":"2"}"#), "`x-a` is there twice"),
             (with(r#""headers":{"X-A":"1\r\nX-B: hunter2"}"#), "the value of `X-A` has a control"),
