@@ -1,9 +1,9 @@
 //! `campanile-capture --listen ADDRESS [--count N] [--since TIME] [--timeout-s S]`: a receiver to
 //! look at.
 //!
-//! Prints each arriving alert in one line; those that the engine received before TIME do not count.
-//! Ends with 0 after N alerts, with 1 when S seconds have
-//! passed before, with 2 when it is called wrongly.
+//! Prints each arriving alert in one line. Those that the engine received before TIME, as its own
+//! payload tells, are marked as earlier and do not count. Ends with 0 after N alerts, with 1 when S
+//! seconds have passed before, with 2 when it is called wrongly.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,7 +13,8 @@ use campanile_tests::capture::{Capture, Script};
 use serde_json::Value;
 
 const USAGE: &str = "usage: campanile-capture --listen ADDRESS [--count N] [--since TIME] \
-                     [--timeout-s S], for example `campanile-capture --listen 127.0.0.1:9000 --count 6 --timeout-s 30`";
+                     [--timeout-s S], for example `campanile-capture --listen 127.0.0.1:9000 \
+                     --count 6 --since 2026-11-24T02:51:00.000Z --timeout-s 30`";
 
 fn main() -> ExitCode {
     let runtime =
@@ -119,6 +120,14 @@ fn line(alert: &Value) -> String {
         None => text(&["/time"]),
     };
     let (what, entity) = match (is_native, alert["entity_id"].as_u64()) {
+        (true, _) if alert.get("flow").is_some() => {
+            let side = |at: &str| {
+                let port = alert.pointer(&format!("/flow/{at}/port"));
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                text(&[&format!("/flow/{at}/ip")]) + &port
+            };
+            (text(&["/title"]), format!("{} -> {}", side("client"), side("server")))
+        }
         (true, _) => (text(&["/title"]), text(&["/entity/value"])),
         (false, Some(4)) => {
             let side = |at: &str| {
@@ -167,6 +176,12 @@ mod tests {
                 ),
                 r"2026-11-24T02:51:00.000Z  store         error         a\u{1b}[2Jb   db-1",
             ),
+            (
+                parse(
+                    r#"{"title":"Scan","severity":"critical","action":"engage","time":"2026-11-24T02:51:00.000Z","entity":{"kind":"flow","value":"flow"},"flow":{"client":{"ip":"10.0.1.2","port":40123},"server":{"ip":"2001:db8::7"}}}"#,
+                ),
+                "2026-11-24T02:51:00.000Z  engage        critical      Scan          10.0.1.2:40123 -> 2001:db8::7",
+            ),
             (Value::Null, "-             -             score -       other alert -  -"),
         ];
         for (alert, expected) in table {
@@ -193,8 +208,10 @@ mod tests {
         let read = |text: &str| {
             Order::read(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
         };
-        let order = read("--listen 127.0.0.1:1 --count 6 --timeout-s 30").expect("an order");
+        let order = read("--listen 127.0.0.1:1 --count 6 --since 2026 --timeout-s 30");
+        let order = order.expect("an order");
         assert_eq!((order.count, order.timeout), (6, Duration::from_secs(30)));
+        assert_eq!(order.since, "2026");
         for wrong in [
             "",
             "--count 6",
