@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -83,39 +83,46 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let taking = CancellationToken::new();
     let drain = Duration::from_millis(config.dispatch.drain_ms);
     let mut serving = JoinSet::new();
-    serving.spawn(server.serve(routes, taking.clone(), drain));
+    let serve = server.serve(routes, taking.clone(), drain);
+    serving.spawn(async move {
+        serve.await;
+        Ok(())
+    });
     let mut dispatching = JoinSet::new();
     dispatching.spawn(dispatch::run(dispatch, sending.clone()));
-    let ended = tokio::select! {
+    let failed = tokio::select! {
         () = stop_signals.any() => None,
-        ended = dispatching.join_next() => ended,
+        joined = dispatching.join_next() => Some(ended_early("dispatch", joined)),
+        joined = serving.join_next() => Some(ended_early("the API", joined)),
     };
 
     // First nothing new comes in, then what is in flight ends.
     taking.cancel();
     sending.cancel();
     let deadline = tokio::time::Instant::now() + drain;
-    let sent = match ended {
-        Some(ended) => Some(ended),
-        None => match tokio::time::timeout_at(deadline, dispatching.join_next()).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                warn!(
-                    "Not everything in flight ended in time; it is sent again after the next start."
-                );
-                dispatching.shutdown().await;
-                None
-            }
-        },
-    };
+    let drained = tokio::time::timeout_at(deadline, dispatching.join_next()).await;
+    if drained.is_err() {
+        warn!("Not everything in flight ended in time; it is sent again after the next start.");
+        dispatching.shutdown().await;
+    }
     let _ = tokio::time::timeout_at(deadline, serving.join_next()).await;
     serving.shutdown().await;
     tokio::task::spawn_blocking(move || store.close()).await.ok();
     info!("The engine has stopped.");
-    match sent {
-        Some(Ok(ended)) => Ok(ended?),
-        // A panic was logged where it happened; nothing is lost by it.
-        Some(Err(_)) | None => Ok(()),
+    match (failed, drained) {
+        (Some(error), _) => Err(error),
+        (None, Ok(Some(Ok(Err(error))))) => Err(error.into()),
+        (None, _) => Ok(()),
+    }
+}
+
+type Joined = Option<Result<Result<(), StoreError>, JoinError>>;
+
+/// A part that ends although nobody told it to.
+fn ended_early(part: &'static str, joined: Joined) -> AppError {
+    match joined {
+        Some(Ok(Err(error))) => error.into(),
+        _ => AppError::Ended { part },
     }
 }
 
@@ -164,6 +171,9 @@ pub enum AppError {
 
     #[error(transparent)]
     Bind(#[from] BindError),
+
+    #[error("{part} ended by itself; the log says why, and the next start sends what is owed")]
+    Ended { part: &'static str },
 
     #[error("the process cannot listen for signals")]
     Signals(#[source] io::Error),

@@ -13,7 +13,7 @@ mod lane;
 pub mod record;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -46,6 +46,9 @@ pub struct Dispatch {
     pub destinations: Vec<Arc<Destination>>,
 }
 
+/// How often connections that nobody uses any more are closed.
+const SWEEP_EVERY: Duration = Duration::from_secs(15);
+
 /// So that a lane that panics at once does not spin.
 const PANIC_WAIT: Duration = Duration::from_secs(1);
 
@@ -57,14 +60,22 @@ pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(),
         lanes.spawn(keep(Arc::clone(&dispatch), Arc::clone(destination), stop.child_token()));
     }
     let mut ended = Ok(());
-    while let Some(joined) = lanes.join_next().await {
-        if let Ok(Err(error)) = joined {
-            // Without its store the engine cannot go on: the other lanes drain, and it ends.
-            stop.cancel();
-            ended = Err(error);
+    let mut sweep = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        tokio::select! {
+            biased;
+            Some(joined) = lanes.join_next() => {
+                if let Ok(Err(error)) = joined {
+                    // Without its store the engine cannot go on: the others drain, and it ends.
+                    stop.cancel();
+                    ended = Err(error);
+                }
+            }
+            // Without recipients there is nothing to send, and no reason to end.
+            () = stop.cancelled(), if lanes.is_empty() => return ended,
+            _ = sweep.tick() => dispatch.gate.pool.sweep(Instant::now()),
         }
     }
-    ended
 }
 
 /// Runs one recipient's lane; if it panics, again.

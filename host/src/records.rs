@@ -92,12 +92,41 @@ impl Records {
         found.await
     }
 
+    /// Recipients to whom something is owed, with how much.
+    pub async fn owed(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Vec<(RecipientId, String, u64)>, StoreError> {
+        const SQL: &str =
+            "select d.recipient, coalesce(r.name, cast(d.recipient as text)), count(*)
+            from delivery d left join recipient r on r.id = d.recipient and r.tenant = d.tenant
+            where d.state = 0 and d.tenant = ?1 group by d.recipient";
+        let counted = self.0.read(move |db| {
+            let row = |row: &Row<'_>| {
+                Ok((RecipientId(row.get(0)?), row.get(1)?, row.get::<_, Whole>(2)?.0))
+            };
+            db.all(SQL, [tenant.0], row).map_err(StoreError::sqlite("count what is owed"))
+        });
+        counted.await
+    }
+
     async fn register(&self, what: Register) -> Result<u32, StoreError> {
+        // A known name needs no write, and so a full disk is no reason not to start.
+        let Register { find, tenant, name, .. } = &what;
+        let (find, tenant, name) = (*find, *tenant, name.clone());
+        let known = self.0.read(move |db| {
+            db.first(find, params![tenant.0, name], |row| row.get(0))
+                .map_err(StoreError::sqlite("look up a name"))
+        });
+        if let Some(id) = known.await? {
+            return Ok(id);
+        }
         let (reply, answer) = oneshot::channel();
         let job = Registering { what, id: 0, reply };
         let weight = Weight { count: 0, bytes: 0 };
         self.0.ingest(Box::new(job), weight).map_err(|refusal| match refusal {
-            Refusal::Crowded | Refusal::DiskFull => StoreError::Busy,
+            Refusal::Crowded => StoreError::Busy,
+            Refusal::DiskFull => StoreError::DiskFull,
             Refusal::Closed => StoreError::Closed,
         })?;
         answer.await.unwrap_or(Err(StoreError::Closed))

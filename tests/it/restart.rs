@@ -35,6 +35,33 @@ async fn a_delivery_survives_a_restart_and_arrives_once_the_service_is_back() {
 }
 
 #[tokio::test]
+async fn an_engine_without_recipients_runs_takes_alerts_in_and_stops_when_told() {
+    let site = Site::new().await;
+    let engine = site.start().await;
+    assert_eq!(engine.accepts(&native("nobody asked")).await.len(), 1);
+    assert_eq!(engine.get("/readyz").await.status, 200);
+    let ended = engine.terminate().await;
+    assert_eq!(ended.code(), Some(0), "{}", site.log());
+}
+
+#[tokio::test]
+async fn a_start_tells_of_deliveries_whose_recipient_has_left_the_configuration() {
+    let capture = Capture::answering([Reply::Hang]).await;
+    let site = webhook_at(&capture).await;
+    let engine = site.start().await;
+    engine.accepts(&native("left behind")).await;
+    capture.sees(1).await;
+    engine.kill().await;
+
+    let site = site.without_recipients();
+    let engine = site.start().await;
+    engine.terminate().await;
+    let log = site.log();
+    assert!(log.contains("a recipient that is not in the configuration"), "{log}");
+    assert!(log.contains("count=1"), "{log}");
+}
+
+#[tokio::test]
 async fn sigterm_lets_what_is_in_flight_end_and_records_it() {
     let pace = Duration::from_millis(100);
     let slow = Reply::Slow { status: 200, body: b"taken".to_vec(), pace };

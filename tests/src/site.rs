@@ -78,6 +78,13 @@ impl Site {
         self
     }
 
+    /// Takes all endpoints and recipients out.
+    #[must_use]
+    pub fn without_recipients(mut self) -> Self {
+        self.lists.clear();
+        self
+    }
+
     /// A recipient of everything.
     #[must_use]
     pub fn recipient(self, name: &str, endpoint: &str, settings: &Value) -> Self {

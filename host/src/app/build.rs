@@ -96,6 +96,15 @@ pub(super) async fn destinations(
     for one in &config.recipients {
         ids.push(records.register_recipient(tenant, &one.name).await?);
     }
+    for (id, name, count) in records.owed(tenant).await? {
+        if !ids.contains(&id) {
+            tracing::warn!(
+                recipient.name = name,
+                count,
+                "Deliveries wait for a recipient that is not in the configuration."
+            );
+        }
+    }
     Ok(assemble(config, parts, &endpoints, &ids))
 }
 

@@ -34,6 +34,9 @@ pub enum StoreError {
     #[error("too many record queries wait; ask again in a moment")]
     Busy,
 
+    #[error("the disk of the data folder is nearly full; free some space")]
+    DiskFull,
+
     #[error("the store is closed; the engine is stopping")]
     Closed,
 

@@ -142,6 +142,12 @@ impl Pool {
             idle.count += 1;
         }
     }
+
+    /// Closes what is too old to be used again. Nobody drives an idle connection, so only this
+    /// notices that it has become useless.
+    pub fn sweep(&self, now: Instant) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).sweep(now);
+    }
 }
 
 impl Idle {
@@ -151,5 +157,44 @@ impl Idle {
             !connections.is_empty()
         });
         self.count = self.by_key.values().map(Vec::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::client::conn::http1;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+    use url::Url;
+
+    use super::*;
+
+    fn key(endpoint: u32) -> PoolKey {
+        let origin = Origin::of(&Url::parse("http://127.0.0.1:9").unwrap()).unwrap();
+        let endpoint = EndpointId(endpoint);
+        PoolKey { tenant: TenantId::DEFAULT, endpoint, origin, revision: [0; 32] }
+    }
+
+    async fn connection() -> (Connection, DuplexStream) {
+        let (near, far) = duplex(1024);
+        let (sender, driver) = http1::handshake(TokioIo::new(near)).await.unwrap();
+        let driver = Box::pin(async move {
+            let _ = driver.await;
+        });
+        (Connection::new(sender, driver), far)
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_is_closed_once_it_is_too_old_to_be_used() {
+        let pool = Pool::default();
+        let (connection, mut far) = connection().await;
+        pool.give_back(key(1), connection);
+        pool.sweep(Instant::now() + IDLE_MAX - Duration::from_secs(1));
+        assert!(pool.take(&key(2)).is_none(), "another endpoint's");
+        let kept = pool.take(&key(1)).expect("still fresh");
+        pool.give_back(key(1), kept);
+        pool.sweep(Instant::now() + IDLE_MAX);
+        assert!(pool.take(&key(1)).is_none());
+        assert_eq!(far.read(&mut [0; 8]).await.unwrap(), 0, "the peer sees the end");
     }
 }
