@@ -38,8 +38,17 @@ const DETAIL_BYTES_MAX: usize = 1 << 10;
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 /// Headers that frame or route a message: the engine writes them itself.
-const OURS: [HeaderName; 8] =
-    [CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+const OURS: [HeaderName; 9] = [
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXPECT,
+    HOST,
+    HeaderName::from_static("keep-alive"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
 /// What all http doors share.
 #[derive(Debug)]
@@ -57,6 +66,9 @@ pub struct HttpDoor {
     grant: Grant,
     deadline: Instant,
     seen: Seen,
+    /// A request of this call, but for the present one, was sent and not answered whole. Nothing
+    /// that the component asks later takes that back.
+    lost: bool,
     /// Where the last request went: most components speak to one URL.
     last: Option<(String, Target)>,
 }
@@ -73,13 +85,21 @@ struct Target {
 
 impl HttpDoor {
     pub fn new(gate: Arc<HttpGate>, grant: Grant) -> Self {
-        Self { gate, grant, deadline: Instant::now(), seen: Seen::default(), last: None }
+        Self {
+            gate,
+            grant,
+            deadline: Instant::now(),
+            seen: Seen::default(),
+            lost: false,
+            last: None,
+        }
     }
 
     /// Starts a call: no request lasts beyond `deadline`, and what was seen starts anew.
     pub fn begin(&mut self, deadline: Instant) {
         self.deadline = deadline;
         self.seen = Seen::default();
+        self.lost = false;
     }
 
     /// What the host saw since the call began.
@@ -124,8 +144,9 @@ impl HttpDoor {
                 Some(connection) => connection,
                 None => self.connect(&target.origin, until).await?,
             };
-            let ready = connection.drive(SendRequest::poll_ready).await;
-            if ready.is_err() || connection.sender.is_closed() {
+            let ready = connection.drive(SendRequest::poll_ready);
+            let ready = tokio::time::timeout_at(until, ready).await;
+            if !matches!(ready, Ok(Ok(()))) || connection.sender.is_closed() {
                 if connection.reused {
                     continue;
                 }
@@ -133,6 +154,7 @@ impl HttpDoor {
             }
             self.seen.origin = Some(target.origin.to_string());
             self.seen.status = None;
+            self.lost = self.seen.unanswered;
             self.seen.unanswered = true;
             let mut sent = pin!(connection.sender.try_send_request(request));
             let sent = connection.drive(|_, cx| sent.as_mut().poll(cx));
@@ -144,11 +166,11 @@ impl HttpDoor {
                 }
                 Ok(Err(mut error)) => match error.take_message() {
                     Some(unsent) if connection.reused => {
-                        self.seen.unanswered = false;
+                        self.seen.unanswered = self.lost;
                         request = unsent;
                     }
                     Some(_) => {
-                        self.seen.unanswered = false;
+                        self.seen.unanswered = self.lost;
                         let detail = "the connection closed before the request";
                         return Err(unreachable("closed", detail));
                     }
@@ -206,7 +228,7 @@ impl HttpDoor {
                 Err(_) => return Err(no_answer("timeout", "the answer did not end in time")),
             }
         };
-        self.seen.unanswered = ending == contract::Ending::Cut;
+        self.seen.unanswered = self.lost || ending == contract::Ending::Cut;
         self.seen.received_bytes += body.len() as u64;
         self.seen.answer_sha256 = Some(Sha256::digest(&body).into());
         if ending == contract::Ending::Complete {
@@ -376,7 +398,7 @@ mod tests {
     #[test]
     fn what_was_not_granted_is_denied_with_a_code() {
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
-        let table: [Row<'_>; 9] = [
+        let table: [Row<'_>; 11] = [
             ("http://127.0.0.1:9001/", &[], "origin"),
             ("https://127.0.0.1:9000/", &[], "origin"),
             ("http://127.0.0.1:9000@evil.example/", &[], "url"),
@@ -384,6 +406,8 @@ mod tests {
             ("not a url", &[], "url"),
             ("http://127.0.0.1:9000/", &[("Host", "evil.example")], "header"),
             ("http://127.0.0.1:9000/", &[("content-length", "0")], "header"),
+            ("http://127.0.0.1:9000/", &[("Keep-Alive", "timeout=5")], "header"),
+            ("http://127.0.0.1:9000/", &[("proxy-authorization", "x")], "header"),
             ("http://127.0.0.1:9000/", &[("x", "a\r\nb: c")], "header"),
             ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
         ];
@@ -407,6 +431,41 @@ mod tests {
         assert_eq!(request.uri().authority(), None);
         assert_eq!(request.headers()[HOST], "127.0.0.1:9000");
         assert_eq!(request.headers().get_all("x-a").iter().count(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_unanswered_request_stays_so_whatever_is_asked_after_it() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let serve = async {
+            // The first request gets no answer, the second one does.
+            for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"] {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let _ = stream.read(&mut [0; 1024]).await.unwrap();
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        let origin = Origin::of(&Url::parse(&url).unwrap()).unwrap();
+        let grant = Grant::new(TenantId(1), EndpointId(1), vec![origin]);
+        let gate = HttpGate {
+            connector: Connector::default(),
+            pool: Pool::default(),
+            response_bytes_max: 1 << 10,
+        };
+        let mut door = HttpDoor::new(Arc::new(gate), grant);
+        door.begin(Instant::now() + Duration::from_secs(20));
+        let ask = async {
+            let lost = door.send(request(&url, &[])).await;
+            assert!(matches!(lost, Err(contract::HttpError::NoAnswer(_))), "{lost:?}");
+            assert!(door.seen().unanswered);
+            let answered = door.send(request(&url, &[])).await;
+            assert_eq!(answered.map(|answer| answer.status).ok(), Some(200));
+            assert!(door.seen().unanswered, "the first may have arrived all the same");
+        };
+        tokio::join!(serve, ask);
+        door.begin(Instant::now());
+        assert!(!door.seen().unanswered, "another call");
     }
 
     #[test]

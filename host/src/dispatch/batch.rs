@@ -12,10 +12,11 @@ use super::lane::Health;
 use super::record::{Judged, Pause, PauseScope, Tried, judge, undelivered};
 use super::{Destination, Dispatch};
 use crate::capability::http::HttpDoor;
-use crate::delivery::{Delivery, Message, OutcomeKind};
+use crate::delivery::{Delivery, Fate, Message, OutcomeKind};
 use crate::ids::{DeliveryId, MessageId};
 use crate::queue::{Lease, Work};
-use crate::runtime::{Delivering, Draft, Fault, Formatting, Told, Try};
+use crate::runtime::bindings::kind;
+use crate::runtime::{Delivering, Draft, Fault, Formatting, Made, Told, Try};
 use crate::store::StoreError;
 
 /// A settlement that was handed to the store; says when it is on disk.
@@ -99,35 +100,18 @@ impl Batch<'_> {
             self.formats.add(open.as_ref().map(Formatting::take_used).unwrap_or_default());
             match made {
                 Ok(Ok(made)) => {
-                    for (position, detail) in made.skipped {
-                        self.refuse(
-                            lease,
-                            &group[position],
-                            OutcomeKind::Skipped,
-                            "format",
-                            &detail,
-                        );
-                    }
-                    for (position, detail) in made.rejected {
-                        self.refuse(
-                            lease,
-                            &group[position],
-                            OutcomeKind::Rejected,
-                            "format",
-                            &detail,
-                        );
+                    let skipped = (OutcomeKind::Skipped, made.skipped);
+                    for (outcome, refusals) in [skipped, (OutcomeKind::Rejected, made.rejected)] {
+                        for (position, detail) in refusals {
+                            self.refuse(lease, &group[position], outcome, "format", &detail);
+                        }
                     }
                     parcels.extend(made.drafts.into_iter().map(|draft| self.parcel(draft, &group)));
                 }
                 Ok(Err(fault)) => {
+                    let (outcome, code) = (OutcomeKind::Misconfigured, fault.code);
                     for one in &group {
-                        self.refuse(
-                            lease,
-                            one,
-                            OutcomeKind::Misconfigured,
-                            &fault.code,
-                            &fault.detail,
-                        );
+                        self.refuse(lease, one, outcome, &code, &fault.detail);
                     }
                 }
                 Err(Fault::Busy) => self.stopped = Some(self.busy_until(lease, &group)),
@@ -154,7 +138,7 @@ impl Batch<'_> {
         &self,
         open: &mut Option<Formatting>,
         group: &[Delivery],
-    ) -> Result<Result<crate::runtime::Made, crate::runtime::bindings::kind::Fault>, Fault> {
+    ) -> Result<Result<Made, kind::Fault>, Fault> {
         let kind = &self.destination.endpoint.kind;
         let formatting = match open {
             Some(formatting) => formatting,
@@ -293,6 +277,10 @@ impl Batch<'_> {
             self.stopped = Some(pause.until_ms);
             return;
         }
+        // One failure, however many alerts it concerned.
+        if self.stopped.is_some() {
+            return;
+        }
         let backoff = Backoff {
             max: self.dispatch.policy.backoff.max.min(COOL_MAX),
             ..self.dispatch.policy.backoff
@@ -358,8 +346,7 @@ fn jitter() -> f64 {
     getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX))
 }
 
-fn fate_name(fates: &[crate::delivery::Fate]) -> &'static str {
-    use crate::delivery::Fate;
+fn fate_name(fates: &[Fate]) -> &'static str {
     match fates.first() {
         Some(Fate::Delivered { .. }) => "delivered",
         Some(Fate::Skipped) => "skipped",

@@ -70,17 +70,20 @@ impl Fault {
         if guest.budget.refused {
             return Self::MemoryLimit;
         }
-        let text = format!("{error:#}");
-        // wasmtime has no public types for these.
-        if text.contains("fuel allocated for hostcalls has been exhausted") {
+        // wasmtime has no public types for these. Only the cause is looked at: what stands around it
+        // holds names that the guest gave its functions.
+        let cause = error.root_cause().to_string();
+        if cause.contains("fuel allocated for hostcalls has been exhausted") {
             return Self::ResultTooLarge;
         }
-        if text.contains("resource table has no free keys") || text.contains("handles") {
+        if cause.contains("resource table has no free keys")
+            || cause.contains("handle limit exceeded")
+        {
             return Self::Handles;
         }
         match error.downcast_ref::<Trap>() {
             Some(trap) => Self::Trap(trap.to_string()),
-            None => Self::Trap(printable(error.root_cause().to_string().as_str(), 512)),
+            None => Self::Trap(printable(&cause, 512)),
         }
     }
 }
