@@ -105,7 +105,7 @@ pub enum RuntimeError {
     #[error("the folder for machine code `{path}` cannot be used; give another as `runtime.cache_dir`, or remove it", path = path.display())]
     Cache { path: PathBuf, source: io::Error },
 
-    #[error("the folder for machine code `{path}` can be written by others; `chmod go-w` it", path = path.display())]
+    #[error("the folder for machine code `{path}` can be written by others, or belongs to another user; `chmod go-w` it, or give one of your own as `runtime.cache_dir`", path = path.display())]
     CacheOpen { path: PathBuf },
 
     #[error("the components folder `{path}` cannot be read; run `make components`, or set `components_dir`", path = path.display())]

@@ -156,6 +156,17 @@ async fn a_cache_that_others_can_write_to_is_refused_with_the_remedy() {
 }
 
 #[tokio::test]
+async fn a_cache_of_another_user_is_refused_with_the_remedy() {
+    let installation = Installation::of(&["webhook"]);
+    // Only root can give a folder away; for anyone else there is nothing to see here.
+    if std::os::unix::fs::chown(installation.cache.path(), Some(65_534), None).is_err() {
+        return;
+    }
+    let text = installation.start().await.expect_err("another user's folder").to_string();
+    assert!(text.contains("belongs to another user") && text.contains("cache_dir"), "{text}");
+}
+
+#[tokio::test]
 async fn what_is_no_component_is_refused_though_it_is_called_one() {
     let installation = Installation::of(&["webhook"]);
     let wasm = installation.shelf.path().join("webhook/component.wasm");

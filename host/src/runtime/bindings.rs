@@ -25,5 +25,5 @@ wasmtime::component::bindgen!({
     additional_derives: [Clone],
 });
 
-pub use campanile::endpoint::{alerts, files, http, log, net, secrets};
-pub use exports::campanile::endpoint::kind;
+pub use self::campanile::endpoint::{alerts, files, http, log, net, secrets};
+pub use self::exports::campanile::endpoint::kind;

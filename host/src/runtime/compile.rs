@@ -2,13 +2,16 @@
 //!
 //! Promise: nothing is loaded as machine code but what this installation made itself: the file's
 //! MAC is checked over the very bytes that are loaded, with a key that only the engine's user reads.
+//! The folder is held open, and no name in it, nor a link, leads out of it.
 
-use std::fs::{self, OpenOptions};
+use std::fs::DirBuilder;
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, OpenOptionsExt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
@@ -23,7 +26,7 @@ const CODE_BYTES_MAX: u64 = 256 << 20;
 /// A folder of compiled components.
 #[derive(Debug)]
 pub(super) struct CodeCache {
-    folder: PathBuf,
+    folder: Dir,
     key: [u8; KEY_BYTES],
 }
 
@@ -38,13 +41,15 @@ impl CodeCache {
     /// Opens the folder, and makes it and its key at the first start.
     pub(super) fn open(folder: &Path) -> Result<Self, RuntimeError> {
         let cannot = |source| RuntimeError::Cache { path: folder.to_owned(), source };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
-        let mode = fs::metadata(folder).map_err(cannot)?.permissions().mode();
-        if mode & 0o022 != 0 {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+        let held = Dir::open_ambient_dir(folder, ambient_authority()).map_err(cannot)?;
+        let of = held.dir_metadata().map_err(cannot)?;
+        // Who owns the folder can put a key and code of his own there.
+        if of.mode() & 0o022 != 0 || of.uid() != rustix::process::geteuid().as_raw() {
             return Err(RuntimeError::CacheOpen { path: folder.to_owned() });
         }
-        let key = key(folder).map_err(cannot)?;
-        Ok(Self { folder: folder.to_owned(), key })
+        let key = key(&held).map_err(cannot)?;
+        Ok(Self { folder: held, key })
     }
 
     /// The component as machine code. `digest` is the SHA-256 of `wasm`.
@@ -58,8 +63,8 @@ impl CodeCache {
         if Engine::detect_precompiled(wasm).is_some() {
             return Err(RuntimeError::Precompiled { component: name.to_owned() });
         }
-        let path = self.folder.join(file_name(engine, digest));
-        if let Some(code) = self.read(&path) {
+        let file = file_name(engine, digest);
+        if let Some(code) = self.read(&file) {
             // SAFETY: the MAC says that this engine's own `serialize` made these bytes, and they
             // are in memory that nobody else writes.
             #[expect(unsafe_code, reason = "the only way to load machine code")]
@@ -71,42 +76,36 @@ impl CodeCache {
         let broken = |source| RuntimeError::Compile { component: name.to_owned(), source };
         let component = Component::from_binary(engine, wasm).map_err(broken)?;
         let code = component.serialize().map_err(broken)?;
-        if let Err(error) = self.write(&path, &code) {
+        if let Err(error) = self.write(&file, &code) {
             tracing::warn!(%error, component = name, "Machine code cannot be kept; the next start compiles again.");
         }
         Ok((component, Code::Compiled))
     }
 
     /// The file's machine code, if it is ours.
-    fn read(&self, path: &Path) -> Option<Vec<u8>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
-            .open(path)
-            .ok()?;
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let file = self.folder.open(name).ok()?;
         let mut bytes = Vec::new();
         file.take(CODE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
         let (code, tag) = bytes.split_at_checked(bytes.len().checked_sub(MAC_BYTES)?)?;
-        self.mac(path, code).verify_slice(tag).ok()?;
+        self.mac(name, code).verify_slice(tag).ok()?;
         bytes.truncate(bytes.len() - MAC_BYTES);
         Some(bytes)
     }
 
     /// Replaces the file whole, so that a crash leaves the old one or the new one.
-    fn write(&self, path: &Path, code: &[u8]) -> io::Result<()> {
-        let new = path.with_extension(unfinished()?);
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    fn write(&self, name: &str, code: &[u8]) -> io::Result<()> {
+        let (new, mut file) = unfinished(&self.folder)?;
         file.write_all(code)?;
-        file.write_all(&self.mac(path, code).finalize().into_bytes())?;
-        fs::rename(&new, path)
+        file.write_all(&self.mac(name, code).finalize().into_bytes())?;
+        self.folder.rename(new, &self.folder, name)
     }
 
     /// The name is part of it, so that one component's code cannot stand in for another's.
-    fn mac(&self, path: &Path, code: &[u8]) -> Hmac<Sha256> {
+    fn mac(&self, name: &str, code: &[u8]) -> Hmac<Sha256> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
-        mac.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        mac.update(name.as_bytes());
         mac.update(&[0]);
         mac.update(code);
         mac
@@ -133,28 +132,29 @@ fn file_name(engine: &Engine, digest: [u8; 32]) -> String {
     text
 }
 
-/// An ending for a file that is being written, which nobody else uses.
-fn unfinished() -> io::Result<String> {
-    Ok(format!("new-{:016x}", getrandom::u64().map_err(io::Error::other)?))
+/// A file to be written before it gets its name; nobody else uses it.
+fn unfinished(folder: &Dir) -> io::Result<(String, File)> {
+    let name = format!("new-{:016x}", getrandom::u64().map_err(io::Error::other)?);
+    let file =
+        folder.open_with(&name, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
+    Ok((name, file))
 }
 
 /// The folder's key. Two processes that start at once agree on one.
-fn key(folder: &Path) -> io::Result<[u8; KEY_BYTES]> {
-    let path = folder.join("key");
-    if !path.try_exists()? {
+fn key(folder: &Dir) -> io::Result<[u8; KEY_BYTES]> {
+    const NAME: &str = "key";
+    if !folder.try_exists(NAME)? {
         let mut key = [0; KEY_BYTES];
         getrandom::fill(&mut key).map_err(io::Error::other)?;
-        let new = folder.join("key").with_extension(unfinished()?);
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let (new, mut file) = unfinished(folder)?;
         file.write_all(&key)?;
         file.sync_all()?;
-        match fs::hard_link(&new, &path) {
+        match folder.hard_link(&new, folder, NAME) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => fs::remove_file(&new)?,
+            _ => folder.remove_file(&new)?,
         }
     }
     let mut key = [0; KEY_BYTES];
-    fs::File::open(&path)?.read_exact(&mut key)?;
+    folder.open(NAME)?.read_exact(&mut key)?;
     Ok(key)
 }
