@@ -105,7 +105,14 @@ fn deliveries(case: &Value) -> Result<Vec<Delivery>, String> {
 
 fn owed(alert: Alert) -> Delivery {
     let id = DeliveryId { alert: alert.id, recipient: RecipientId(1) };
-    Delivery { id, alert: Arc::new(alert), attempts: 0, first_ms: None, previous: None }
+    Delivery {
+        id,
+        alert: Arc::new(alert),
+        attempts: 0,
+        forgiven: 0,
+        first_ms: None,
+        previous: None,
+    }
 }
 
 /// Every file of cases, with the name of its component.

@@ -4,7 +4,7 @@ use campanile::capability::egress::{Grant, origins};
 use campanile::capability::http::HttpDoor;
 use campanile::delivery::{Delivery, Message};
 use campanile::ids::{EndpointId, MessageId, TenantId};
-use campanile::runtime::bindings::kind::{Failure, Proof, Scope, Verdict};
+use campanile::runtime::bindings::kind::{Failure, Proof, Purpose, Scope, Verdict};
 use campanile::runtime::{Delivering, Try};
 use campanile_tests::capture::{Capture, Reply, Request};
 use jiff::Timestamp;
@@ -30,7 +30,13 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
     let one = deliveries(&json!({"producer_format": "native", "alerts": [{"title": "case"}]}))?;
     let message = message(&case["message"], &one, kind.digest);
     let number = u32::try_from(case["attempt"].as_u64().unwrap_or(1)).map_err(|e| e.to_string())?;
-    let this = Try { number, now_ms: NOW_MS, first_ms: NOW_MS, zone: &TimeZone::UTC };
+    let this = Try {
+        number,
+        now_ms: NOW_MS,
+        first_ms: NOW_MS,
+        zone: &TimeZone::UTC,
+        purpose: Purpose::Live,
+    };
     let told = delivering.call(&message, &one, &Value::Object(settings).to_string(), this).await;
     let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
 
