@@ -1,85 +1,83 @@
-//! placeholder
+//! Who gets an alert, and why; for everyone else the reason why not: one pure function.
+//!
+//! Promise: an empty list means 'all', and all parts of a filter must hold. The order of
+//! recipients and of lists makes no difference. Everything that can be prepared is, once, when a
+//! filter is compiled.
+
+mod filter;
 pub mod fingerprint;
-use crate::alert::{Alert, Severity};
+mod hosts;
+mod matcher;
+mod reason;
+#[cfg(test)]
+mod tests;
+mod window;
+mod written;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::alert::Alert;
 use crate::ids::{RecipientId, TenantId};
-use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, fmt, sync::Arc};
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct FilterSettings {
-    pub minimum_severity: Severity,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub categories: Vec<String>,
-}
-impl Default for FilterSettings {
-    fn default() -> Self {
-        Self { minimum_severity: Severity::Notice, categories: vec![] }
-    }
-}
-#[derive(Debug, Clone)]
-pub struct Filter(FilterSettings);
-impl Default for Filter {
-    fn default() -> Self {
-        Self(FilterSettings { minimum_severity: Severity::None, categories: vec![] })
-    }
-}
-#[derive(Debug, Clone)]
-pub struct FilterFault {
-    pub place: String,
-    pub expected: String,
-}
-impl Filter {
-    pub fn compile(s: &FilterSettings, _z: &jiff::tz::TimeZone) -> Result<Self, Vec<FilterFault>> {
-        Ok(Self(s.clone()))
-    }
-}
-#[derive(Clone, Copy, Debug)]
-pub enum Episode<'a> {
-    Fresh,
-    Told(&'a [RecipientId]),
-    Repeated,
-}
-pub struct Decision(bool);
-impl Decision {
-    pub fn is_yes(&self) -> bool {
-        self.0
-    }
-}
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
-pub fn decide<'a>(
-    filter: &'a Filter,
-    recipient: RecipientId,
-    alert: &'a Alert,
-    episode: Episode<'a>,
-) -> Decision {
-    Decision(match episode {
-        Episode::Told(t) => t.contains(&recipient),
-        Episode::Repeated => false,
-        Episode::Fresh => {
-            alert.severity >= filter.0.minimum_severity
-                && (filter.0.categories.is_empty() || filter.0.categories.contains(&alert.category))
-        }
-    })
-}
-#[derive(Debug, Default)]
+
+pub use filter::Filter;
+pub use reason::{Decision, Reason};
+pub use written::{FilterFault, FilterSettings, Locality, Role, Weekday, Window};
+
+/// The recipients of all tenants, each with its filter.
+#[derive(Clone, Debug, Default)]
 pub struct Router {
     tenants: HashMap<TenantId, Vec<(RecipientId, Arc<Filter>)>>,
 }
+
+/// What is known of the episode that an alert belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Episode<'a> {
+    /// Nothing was told before that it belongs to.
+    Fresh,
+    /// It is a release, and its engage was owed to these. It goes to exactly them, whatever their
+    /// filters say now: who was told of the beginning is told of the end, and nobody else.
+    Told(&'a [RecipientId]),
+    /// It repeats the engage that is open, and is owed to nobody again.
+    Repeated,
+}
+
 impl Router {
     pub fn add(&mut self, tenant: TenantId, recipient: RecipientId, filter: Arc<Filter>) {
         self.tenants.entry(tenant).or_default().push((recipient, filter));
     }
+
+    /// Whom the alert is owed to.
     pub fn route(&self, alert: &Alert, episode: Episode<'_>) -> Vec<RecipientId> {
-        self.tenants
-            .get(&alert.tenant)
-            .into_iter()
-            .flatten()
-            .filter(|(r, f)| decide(f, *r, alert, episode).is_yes())
-            .map(|(r, _)| *r)
+        self.decide(alert, episode)
+            .filter(|(_, decision)| decision.is_yes())
+            .map(|(recipient, _)| recipient)
             .collect()
     }
+
+    /// Every recipient of the alert's tenant, with the decision.
+    pub fn decide<'a>(
+        &'a self,
+        alert: &'a Alert,
+        episode: Episode<'a>,
+    ) -> impl Iterator<Item = (RecipientId, Decision<'a>)> + 'a {
+        let of_tenant = self.tenants.get(&alert.tenant).into_iter().flatten();
+        of_tenant.map(move |(id, filter)| (*id, decide(filter, *id, alert, episode)))
+    }
+}
+
+/// Whether one recipient gets an alert, and why.
+pub fn decide<'a>(
+    filter: &'a Filter,
+    recipient: RecipientId,
+    alert: &'a Alert,
+    episode: Episode<'_>,
+) -> Decision<'a> {
+    let reason = match episode {
+        Episode::Fresh => filter.decide(alert),
+        Episode::Told(to) if to.contains(&recipient) => Reason::WasTold,
+        Episode::Told(_) => Reason::WasNotTold,
+        Episode::Repeated => Reason::Repeated,
+    };
+    Decision { filter, alert, reason }
 }
