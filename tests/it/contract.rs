@@ -5,6 +5,7 @@
 mod deliver;
 mod fill;
 mod format;
+mod probe;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,8 +40,7 @@ async fn every_case_of_every_component_holds() {
             let held = match case["kind"].as_str() {
                 Some("format") => format::run(&stage, kind, &case).await,
                 Some("deliver") => deliver::run(&stage, kind, &case).await,
-                // The engine does not call `probe` yet: there is nothing to run it through.
-                Some("probe") => Ok(()),
+                Some("probe") => probe::run(&stage, kind, &case).await,
                 other => {
                     Err(format!("expected the kind `format`, `deliver` or `probe`, got {other:?}"))
                 }

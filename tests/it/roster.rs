@@ -218,7 +218,8 @@ async fn a_verdict_of_misconfigured_pauses_and_keeps_the_queue_until_a_setting_c
     let capture = Capture::answering([Reply::from(401), Reply::from(200)]).await;
     let site = Site::new().await.set("retry.attempts_max", "1");
     let site = site.endpoint("hook", "webhook", &json!({ "url": capture.url() }));
-    let engine = site.recipient("ops", "hook", &json!({ "max_alerts": 1 })).start().await;
+    let site = site.recipient("ops", "hook", &json!({ "max_alerts": 1 }));
+    let engine = site.start().await;
 
     let first = engine.accepts(&native("first")).await;
     let paused = eventually("the endpoint is paused", || async {
@@ -239,8 +240,7 @@ async fn a_verdict_of_misconfigured_pauses_and_keeps_the_queue_until_a_setting_c
 
     // It stays so over a restart.
     engine.terminate().await;
-    let engine = site.recipient("ops", "hook", &json!({ "max_alerts": 1 }));
-    let engine = engine.start_as_it_was().await;
+    let engine = site.start_as_it_was().await;
     assert_eq!(show(&engine, "/v1/endpoints/hook").await["state"], "paused");
     let changed =
         json!({ "kind": "webhook", "settings": { "url": capture.url(), "timeout_ms": 999 } });
@@ -304,8 +304,8 @@ async fn what_a_removed_recipient_is_owed_ends_as_dead_with_the_cause_and_its_na
 
 #[tokio::test]
 async fn a_recipient_that_changes_while_alerts_flow_loses_none() {
-    const COUNT: usize = 10_000;
-    let tally = Tally::start(COUNT).await.expect("a receiver");
+    const COUNT: u32 = 10_000;
+    let tally = Tally::start(COUNT as usize).await.expect("a receiver");
     let site = Site::new().await.endpoint("hook", "webhook", &json!({ "url": tally.url() }));
     let engine = site.recipient("ops", "hook", &json!({})).start().await;
     let sending = async {
@@ -328,7 +328,11 @@ async fn a_recipient_that_changes_while_alerts_flow_loses_none() {
         }
     };
     tokio::join!(sending, changing);
-    assert!(tally.sees(COUNT, campanile_tests::DEADLINE).await, "{} arrived", tally.distinct());
+    assert!(
+        tally.sees(COUNT as usize, campanile_tests::DEADLINE).await,
+        "{} arrived",
+        tally.distinct()
+    );
     eventually("every outcome is on disk", || async {
         (engine.metric("campanile_queue_pending").await == 0.0).then_some(())
     })

@@ -17,7 +17,9 @@ pub(super) struct ManArgs {
 
 pub(super) fn run(args: &ManArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let Some(dir) = &args.dir else {
-        return Ok(clap_mangen::Man::new(Args::command()).render(&mut &mut *out)?);
+        // As `generate_to` has it.
+        let command = Args::command().disable_help_subcommand(true);
+        return Ok(clap_mangen::Man::new(command).render(&mut &mut *out)?);
     };
     let written =
         fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Args::command(), dir));
