@@ -11,7 +11,7 @@ async fn each_change_has_an_entry_with_who_from_where_and_what_and_no_secret() {
     let url = format!("{}?key=hunter2", capture.url());
     let hook = json!({ "kind": "webhook", "settings": { "url": url } });
     engine.call("PUT", "/v1/endpoints/hook", &hook).await;
-    let changed = json!({ "kind": "webhook", "settings": { "url": url, "timeout_ms": 77 } });
+    let changed = json!({ "kind": "webhook", "settings": { "url": url, "timeout_ms": 1077 } });
     engine.call("PUT", "/v1/endpoints/hook", &changed).await;
     engine.call("PUT", "/v1/endpoints/hook", &changed).await;
     engine.call("POST", "/v1/endpoints/hook/pause", &json!({})).await;

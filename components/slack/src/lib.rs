@@ -1,15 +1,14 @@
-//! Slack: posts each alert to an incoming webhook.
+//! Slack: posts an alert to an incoming webhook.
 //!
-//! Sources for the rules in this folder:
-//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>,
-//! <https://docs.slack.dev/messaging/formatting-message-text>,
-//! <https://docs.slack.dev/reference/block-kit/blocks>,
-//! <https://docs.slack.dev/apis/web-api/rate-limits>.
+//! Source for every rule in this folder:
+//! <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>, and the pages on
+//! Block Kit and on formatting beside it.
 
 mod answer;
 mod blocks;
 mod message;
 mod settings;
+mod story;
 
 use campanile_guest::{
     Attempt, Context, Descriptor, Failure, Fault, Finding, Formatted, Kind, Message, Outcome,
@@ -26,22 +25,21 @@ impl Kind for Slack {
 
     fn format(subjects: Vec<Subject>, context: Context) -> Result<Formatted, Fault> {
         let settings = settings::read(&context.settings)?;
-        let told = (0_u32..).zip(&subjects);
-        Ok(told.map(|(at, subject)| message::tell(at, subject, &context, &settings)).collect())
+        let tell = |(at, one): (u32, &Subject)| message::tell(at, &one.alert, &context, &settings);
+        Ok((0..).zip(&subjects).map(tell).collect())
     }
 
     fn deliver(message: Message, settings: String, attempt: Attempt) -> Outcome {
-        match settings::read(&settings) {
-            Ok(settings) => {
-                let request = message::request(message, &settings);
-                answer::judge(http::send(&request), &settings, attempt.now.unix_ms)
-            }
+        let read = settings::read(&settings);
+        match read.and_then(|settings| Ok((message::request(message, settings.url()?), settings))) {
+            Ok((request, settings)) => answer::judge(http::send(&request), &settings, &attempt),
             Err(fault) => fault.into(),
         }
     }
 
     fn probe(settings: String, _scope: Scope) -> Result<Finding, Failure> {
         let settings = settings::read(&settings).map_err(Failure::Misconfigured)?;
-        answer::find(http::send(&message::probe(&settings)))
+        let url = settings.url().map_err(Failure::Misconfigured)?;
+        answer::find(http::send(&message::probe(url)))
     }
 }

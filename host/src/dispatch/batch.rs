@@ -309,10 +309,10 @@ impl Batch<'_> {
                 let wait_ms = u64::try_from(COOL_MAX.as_millis()).unwrap_or(u64::MAX);
                 let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
                 self.dispatch.queue.hold(*id, until_ms);
+                // Else the lane ends: it is paused, or its settings have changed meanwhile.
+                self.health.go_on();
             }
         }
-        // The lane of what is paused ends; one whose settings have changed meanwhile goes on.
-        self.health.go_on();
     }
 
     /// Leaves the service alone: for as long as it asked, else longer with each failure in a row.

@@ -70,6 +70,11 @@ pub(super) async fn run(
             // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
             // while all slots are taken.
             slot = slot(&dispatch, &destination, &health, &turns) => {
+                // Whoever was told that it is paused or changed may count on it, even before this
+                // lane is told to stop.
+                if !is_current(&dispatch, &destination) {
+                    break;
+                }
                 let Some(lease) = dispatch.queue.lease(destination.id, dispatch.batch_max).await? else {
                     continue;
                 };
@@ -88,6 +93,11 @@ pub(super) async fn run(
         finish(&dispatch, &destination, joined)?;
     }
     Ok(())
+}
+
+fn is_current(dispatch: &Dispatch, destination: &Arc<Destination>) -> bool {
+    let live = dispatch.roster.live();
+    live.destinations.get(&destination.id).is_some_and(|now| Arc::ptr_eq(now, destination))
 }
 
 /// The right to call: one of this recipient's, one of all.

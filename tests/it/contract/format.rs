@@ -1,8 +1,8 @@
 //! Cases of `format`: alerts and settings to messages.
 
 use campanile::delivery::Delivery;
-use campanile::runtime::bindings::kind::Purpose;
-use campanile::runtime::{Context, Draft, Formatting};
+use campanile::runtime::bindings::kind::{Fault, Purpose};
+use campanile::runtime::{Context, Draft, Formatting, Made};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -17,8 +17,7 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
     let context = context(case)?;
     let mut formatting =
         Formatting::open(&stage.runtime, kind).await.map_err(|fault| fault.to_string())?;
-    let made = formatting.call(&deliveries, &context, &TimeZone::UTC).await;
-    let made = made.map_err(|fault| format!("the call broke: {fault}"))?;
+    let made = whole(&mut formatting, &deliveries, &context).await?;
 
     let of = |name: &str| of_alerts(name, &deliveries);
     let expect = fill::all(&case["expect"], &of);
@@ -41,6 +40,34 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
             equal("rejected", &positions(&made.rejected), &numbers(&expect["rejected"]))
         }
     }
+}
+
+/// As many calls as the component's `batch-max` makes of it, and what they made together.
+async fn whole(
+    formatting: &mut Formatting,
+    deliveries: &[Delivery],
+    context: &Context,
+) -> Result<Result<Made, Fault>, String> {
+    let mut all = Made::default();
+    let most = formatting.batch_max();
+    for (at, chunk) in deliveries.chunks(most).enumerate() {
+        let made = formatting.call(chunk, context, &TimeZone::UTC).await;
+        let made = match made.map_err(|fault| format!("the call broke: {fault}"))? {
+            Ok(made) => made,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let first = at * most;
+        all.drafts.extend(made.drafts.into_iter().map(|draft| Draft {
+            alerts: draft.alerts.iter().map(|at| first + at).collect(),
+            ..draft
+        }));
+        let placed = |list: Vec<(usize, String)>| {
+            list.into_iter().map(|(at, why)| (first + at, why)).collect::<Vec<_>>()
+        };
+        all.skipped.extend(placed(made.skipped));
+        all.rejected.extend(placed(made.rejected));
+    }
+    Ok(Ok(all))
 }
 
 fn check(draft: &Draft, expected: &Value) -> Held {
