@@ -9,11 +9,15 @@
 
 mod answer;
 pub mod bindings;
+pub mod color;
 pub mod cut;
 pub mod json;
+pub mod mrkdwn;
 mod names;
 mod outcome;
+pub mod plain;
 pub mod retry_after;
+pub mod span;
 
 pub use bindings::campanile::endpoint::{alerts, files, http, log, net, secrets};
 pub use bindings::exports::campanile::endpoint::kind::{

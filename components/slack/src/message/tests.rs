@@ -1,0 +1,329 @@
+use campanile_guest::{Flow, Formatted, Instant, Kind, Party, Purpose, Severity, Subject, Traffic};
+use serde_json::Value;
+
+use super::*;
+use crate::blocks::{ELEMENTS_MAX, FIELDS_MAX, HEADER_MAX};
+use crate::{Slack, settings};
+
+#[test]
+fn a_release_says_that_it_is_over_since_when_and_how_long_it_lasted() {
+    // 02:00 and 04:05; an episode's id tells when its engage came in, here at 02:00:00.000.
+    let (began, over) = (instant(2, 0), instant(4, 5));
+    let engage = "01M85MG28000000000000000ZZ";
+    let table = [
+        // time, ended, episode, expected
+        (
+            &began,
+            Some(&over),
+            "",
+            "Over since 2026-11-24 04:05:00 UTC. Began 2026-11-24 02:00:00 UTC, lasted 2 h 5 min.",
+        ),
+        (
+            &began,
+            None,
+            "",
+            "Over since 2026-11-24 06:00:00 UTC. Began 2026-11-24 02:00:00 UTC, lasted about 4 h 0 min.",
+        ),
+        (&over, Some(&over), engage, "Over since 2026-11-24 04:05:00 UTC. Lasted about 2 h 5 min."),
+        (&over, Some(&over), "", "Over since 2026-11-24 04:05:00 UTC."),
+        (&over, Some(&began), "", "Over since 2026-11-24 02:00:00 UTC."),
+        (&over, Some(&began), engage, "Over since 2026-11-24 02:00:00 UTC."),
+    ];
+    for (time, ended, episode, expected) in table {
+        let mut alert = alert();
+        alert.action = Action::Release;
+        alert.time = time.clone();
+        alert.ended = ended.cloned();
+        if !episode.is_empty() {
+            alert.episode = episode.into();
+        }
+        let body = told(&alert, "{}");
+        assert_eq!(body["blocks"][0]["text"]["text"], "RESOLVED: Disk full");
+        let status = &body["attachments"][0]["blocks"][0]["text"];
+        assert_eq!((&status["type"], &status["text"]), (&"plain_text".into(), &expected.into()));
+        assert_eq!(body["text"], format!("[RESOLVED] Disk full: db-1. {expected}"));
+        assert_eq!(body["attachments"][0]["color"], "#2ECC71");
+    }
+}
+
+#[test]
+fn whom_to_call_is_called_unless_it_is_over() {
+    let text = r#"{"mention":["U012AB","S034CD"]}"#;
+    let mut alert = alert();
+    let body = told(&alert, text);
+    let expected = serde_json::json!({"type": "section", "text":
+        {"type": "mrkdwn", "text": "<@U012AB> <!subteam^S034CD>", "verbatim": true}});
+    assert_eq!(body["blocks"][1], expected);
+    assert_eq!(told(&alert, "{}")["blocks"][1], Value::Null);
+    alert.action = Action::Release;
+    assert_eq!(told(&alert, text)["blocks"][1], Value::Null);
+}
+
+#[test]
+fn a_text_that_fits_is_whole_and_one_past_it_is_cut_to_fit() {
+    // Where, the bound, how an alert gets a text of so many characters there, what stands before.
+    type Put = fn(&mut Alert, String);
+    let table: [(&str, usize, Put, &str); 6] = [
+        ("/blocks/0/text/text", 150, |alert, text| alert.title = text, "CRITICAL: "),
+        ("/attachments/0/blocks/0/text/text", 3000, |alert, text| alert.text = text, ""),
+        (
+            "/attachments/0/blocks/1/fields/1/text",
+            500,
+            |alert, text| alert.entity_value = text,
+            "disk ",
+        ),
+        ("/attachments/0/blocks/2/elements/1/text", 200, |alert, text| alert.category = text, ""),
+        (
+            "/attachments/0/blocks/3/elements/0/text",
+            1000,
+            |alert, text| alert.labels = vec![("a".into(), text)],
+            "a=",
+        ),
+        ("/text", 400, |alert, text| alert.title = text, "[CRITICAL] "),
+    ];
+    for (place, max, put, before) in table {
+        for (one, size) in [('x', 1), ('\u{e9}', 1), ('\u{1f514}', 2)] {
+            let room = max - before.len();
+            let at = |count: usize| {
+                let mut alert = alert();
+                if place.contains("elements/1") {
+                    // What follows the category is the shortest.
+                    (alert.alert_type, alert.score) = (String::new(), 0);
+                }
+                if place == "/text" {
+                    (alert.entity_value, alert.text) = (String::new(), String::new());
+                }
+                let behind = if place.contains("elements/1") { "/, score 0".len() } else { 0 };
+                let text = String::from(one).repeat((count - behind) / size);
+                put(&mut alert, text);
+                let body = told(&alert, "{}");
+                body.pointer(place).and_then(Value::as_str).expect(place).to_owned()
+            };
+            // Of a character of two units an even number fits.
+            let fits = room - room % size;
+            assert!(
+                at(fits).starts_with(before) && !at(fits).contains('\u{2026}'),
+                "{place} {one}"
+            );
+            let cut = at(fits + size);
+            assert!(cut.ends_with('\u{2026}'), "{place} {one}: {cut}");
+            assert!((max - size..=max).contains(&mrkdwn::units(&cut)), "{place} {one}: {cut}");
+        }
+    }
+}
+
+#[test]
+fn whatever_an_alert_holds_it_comes_out_as_text_within_every_limit() {
+    let hostile = [
+        "<!channel> <!everyone> @everyone @here <@U012AB> <https://evil.example|bank> & &lt;",
+        "*b* _i_ ~s~ `c` ```\ncode\n``` > quote :fire: #general",
+        "a\r\nb\0c\u{1b}[31m \u{202e}gpj.exe\u{2069}",
+        "\u{1f514}",
+        "&",
+        "*",
+        "\u{feff}\u{200b}",
+        "]}\"}],\"channel\":\"#x\"",
+    ];
+    let mention: Vec<_> = (10..20).map(|at| format!("U{at}{}", "0".repeat(29))).collect();
+    let text = serde_json::json!({ "mention": mention }).to_string();
+    for one in hostile {
+        let long = one.repeat(20_000 / one.len());
+        for alert in [filled(one), filled(&long)] {
+            let body = told(&alert, &text);
+            let mut sum = 0;
+            let attached = body["attachments"][0]["blocks"].as_array().expect("blocks");
+            let blocks: Vec<_> =
+                body["blocks"].as_array().expect("blocks").iter().chain(attached).collect();
+            assert!(blocks.len() <= 50);
+            for block in blocks {
+                let items = |name: &str| block[name].as_array().map_or(0, Vec::len);
+                assert!(items("fields") <= FIELDS_MAX && items("elements") <= ELEMENTS_MAX);
+                let max = match (block["type"].as_str(), items("fields")) {
+                    (Some("header"), _) => HEADER_MAX,
+                    (_, 1..) => 2000,
+                    _ => 3000,
+                };
+                for text in texts(block) {
+                    let told = text["text"].as_str().expect("a text");
+                    let units = told.encode_utf16().count();
+                    assert!((1..=max).contains(&units), "{units} units: {block}");
+                    sum += mrkdwn::units(told);
+                    if text["type"] == "plain_text" {
+                        assert_eq!(text["emoji"], false);
+                        let is_bad =
+                            |one: char| one.is_control() && one != '\n' || one == '\u{202e}';
+                        assert!(!told.contains(is_bad), "{block}");
+                    } else {
+                        assert_eq!(text["verbatim"], true);
+                        assert!(is_ours(told), "{told}");
+                    }
+                }
+            }
+            assert!(sum <= 12_000, "{sum}");
+            let notice = body["text"].as_str().expect("text");
+            assert!(!notice.is_empty() && !notice.contains(['<', '>', '\n', '\0', '\u{202e}']));
+            assert!(notice.encode_utf16().count() <= NOTICE_MAX);
+            for (at, _) in notice.match_indices('&') {
+                let is_whole =
+                    ["&amp;", "&lt;", "&gt;"].iter().any(|one| notice[at..].starts_with(one));
+                assert!(is_whole, "{notice}");
+            }
+            assert_eq!(body.as_object().expect("an object").len(), 5, "no key from an alert");
+        }
+    }
+}
+
+#[test]
+fn equal_alerts_give_equal_bytes_at_any_position() {
+    let other = filled("other");
+    let alone = formatted(&[alert()]).messages.remove(0);
+    let batch = formatted(&[other.clone(), alert(), other, alert()]).messages;
+    for at in [1, 3] {
+        assert_eq!(batch[at].alerts, [u32::try_from(at).expect("small")]);
+        assert_eq!((&batch[at].body, &batch[at].summary), (&alone.body, &alone.summary));
+    }
+}
+
+#[test]
+fn an_address_that_is_no_link_is_left_out() {
+    let last = |link: &str| {
+        let mut alert = alert();
+        alert.link = Some(link.into());
+        let body = told(&alert, "{}");
+        let elements = body["attachments"][0]["blocks"][2]["elements"].as_array().cloned();
+        elements.expect("elements").last().expect("one")["text"].as_str().expect("text").to_owned()
+    };
+    assert_eq!(last("https://h/?a=1&b"), "<https://h/?a=1&amp;b|Open the alert>");
+    let room = LINK_MAX - "<https://h/|Open the alert>".len();
+    assert!(last(&format!("https://h/{}", "x".repeat(room))).ends_with("xx|Open the alert>"));
+    assert_eq!(last(&format!("https://h/{}", "x".repeat(room + 1))), "tower");
+    assert_eq!(last("javascript:alert(1)"), "tower");
+}
+
+/// Every text object in a block.
+fn texts(block: &Value) -> Vec<&Value> {
+    let lists = [&block["fields"], &block["elements"]];
+    let items = lists.into_iter().filter_map(Value::as_array).flatten();
+    [&block["text"]].into_iter().filter(|text| text.is_object()).chain(items).collect()
+}
+
+/// Markup that this component wrote: a name in bold, mentions by id, one link.
+fn is_ours(text: &str) -> bool {
+    let is_name = ["From", "To", "Protocol", "Host", "About", "Interface"]
+        .iter()
+        .any(|name| text == format!("*{name}*"));
+    let is_link = text.starts_with("<https://h/")
+        && text.ends_with('>')
+        && text.matches(['<', '>', '|']).count() == 3;
+    is_name || is_link || text.split(' ').all(|one| one.starts_with("<@U") && one.ends_with("0>"))
+}
+
+fn told(alert: &Alert, text: &str) -> Value {
+    let settings = settings::read(text).expect("settings");
+    let message = tell(0, alert, &context(), &settings);
+    assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
+    serde_json::from_slice(&message.body).expect("JSON")
+}
+
+fn formatted(alerts: &[Alert]) -> Formatted {
+    let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
+    Slack::format(subjects.collect(), context()).expect("messages")
+}
+
+fn context() -> Context {
+    Context {
+        settings: "{}".into(),
+        recipient_id: "1".into(),
+        recipient_name: "ops".into(),
+        endpoint_id: "1".into(),
+        instance: "tower".into(),
+        instance_link: None,
+        engine: "campanile/1.2.3".into(),
+        zone: "UTC".into(),
+        locale: "en".into(),
+        purpose: Purpose::Live,
+        omitted: 0,
+        group: vec![],
+        extra: vec![],
+    }
+}
+
+fn alert() -> Alert {
+    Alert {
+        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        fingerprint: "00".repeat(16),
+        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        producer: "diskwatch".into(),
+        time: instant(2, 0),
+        received: instant(6, 0),
+        ended: None,
+        severity: Severity::Critical,
+        score: 210,
+        action: Action::Store,
+        category: "system".into(),
+        alert_type: "disk_full".into(),
+        title: "Disk full".into(),
+        text: "/var is at 97 %".into(),
+        entity_kind: "disk".into(),
+        entity_value: "db-1".into(),
+        interface_name: None,
+        flow: None,
+        host: None,
+        link: None,
+        labels: vec![],
+        annotations: vec![],
+        raw: "{}".into(),
+    }
+}
+
+/// An alert that has `text` wherever a text can be.
+fn filled(text: &str) -> Alert {
+    let party = Party {
+        ip: text.into(),
+        port: Some(65_535),
+        name: Some(text.into()),
+        mac: None,
+        autonomous_system: None,
+        country: Some(text.into()),
+        city: None,
+        continent: None,
+        location: None,
+        is_local: true,
+        is_attacker: true,
+        is_victim: true,
+        is_blacklisted: true,
+    };
+    let flow = Flow {
+        client: party.clone(),
+        server: party.clone(),
+        transport: text.into(),
+        transport_number: None,
+        application: Some(text.into()),
+        vlan: Some(4095),
+        community_id: None,
+        sent: Traffic { bytes: 0, packets: 0 },
+        received: Traffic { bytes: 0, packets: 0 },
+        blocked: true,
+    };
+    Alert {
+        producer: text.into(),
+        category: text.into(),
+        alert_type: text.into(),
+        title: text.into(),
+        text: format!("{text}."),
+        entity_kind: text.into(),
+        entity_value: text.into(),
+        interface_name: Some(text.into()),
+        flow: Some(flow),
+        host: Some(party),
+        link: Some(format!("https://h/{text}")),
+        labels: vec![(text.into(), text.into())],
+        ..alert()
+    }
+}
+
+fn instant(hour: u64, minute: u64) -> Instant {
+    let at = format!("2026-11-24T{hour:02}:{minute:02}:00.000");
+    let unix_ms = 1_795_478_400_000 + (hour * 60 + minute) * 60_000;
+    Instant { unix_ms, utc: format!("{at}Z"), local: format!("{at}+00:00") }
+}

@@ -1,0 +1,183 @@
+//! What a person wants to know of an alert, in words: how bad, what, who, since when, until when.
+//!
+//! Promise: no control characters; where Slack's markup is none of this file's business, and no
+//! text is cut here.
+
+use campanile_guest::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
+
+/// "CRITICAL: Disk full", "RESOLVED: Disk full".
+pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
+    let (label, title) = (label(alert, purpose), title(alert));
+    if label.is_empty() { title } else { format!("{label}: {title}") }
+}
+
+/// All of it in one line, for a notification:
+/// "[ERROR] Low Goodput: 192.0.2.1:60952 -> 192.0.2.9:80. Slow since noon".
+pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
+    let (label, title) = (label(alert, purpose), title(alert));
+    let mut notice = if label.is_empty() { title } else { format!("[{label}] {title}") };
+    let whom = whom(alert);
+    if !whom.is_empty() {
+        notice.push_str(": ");
+        notice.push_str(&whom);
+    }
+    let more = match over(alert) {
+        Some(over) => over,
+        None => text(alert).map(|text| plain::line(&text)).unwrap_or_default(),
+    };
+    if !more.is_empty() {
+        notice.push_str(". ");
+        notice.push_str(&more);
+    }
+    notice
+}
+
+/// What the producer wrote, unless it is the title again.
+pub(crate) fn text(alert: &Alert) -> Option<String> {
+    let text = plain::lines(&alert.text);
+    (!text.is_empty() && text != title(alert)).then_some(text)
+}
+
+/// That a condition is over, since when, and how long it lasted; `None` if it is not.
+pub(crate) fn over(alert: &Alert) -> Option<String> {
+    if alert.action != Action::Release {
+        return None;
+    }
+    let end = end(alert);
+    let mut over = format!("Over since {}.", span::moment(end));
+    let began_ms = alert.time.unix_ms;
+    if began_ms < end.unix_ms {
+        // A producer that tells no end leaves us the time when we were told.
+        let about = if alert.ended.is_some() { "" } else { "about " };
+        let length = span::length(end.unix_ms - began_ms);
+        over.push_str(&format!(" Began {}, lasted {about}{length}.", span::moment(&alert.time)));
+    } else if let Some(length_ms) = since_engage(alert, end) {
+        over.push_str(&format!(" Lasted about {}.", span::length(length_ms)));
+    }
+    Some(over)
+}
+
+/// The moment that the alert speaks of.
+pub(crate) fn when(alert: &Alert) -> String {
+    let at = if alert.action == Action::Release { end(alert) } else { &alert.time };
+    span::moment(at)
+}
+
+/// Who and where, as names and values.
+pub(crate) fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
+    let mut rows = Vec::with_capacity(5);
+    if let Some(flow) = &alert.flow {
+        rows.push(("From", party(&flow.client)));
+        rows.push(("To", party(&flow.server)));
+        rows.push(("Protocol", protocol(flow)));
+    }
+    if let Some(host) = &alert.host {
+        rows.push(("Host", party(host)));
+    }
+    let is_told = alert.flow.is_some()
+        || alert.host.as_ref().is_some_and(|host| {
+            host.ip == alert.entity_value || host.name.as_ref() == Some(&alert.entity_value)
+        });
+    if !is_told && !alert.entity_value.trim().is_empty() {
+        rows.push(("About", format!("{} {}", alert.entity_kind, alert.entity_value)));
+    }
+    if let Some(name) = &alert.interface_name {
+        rows.push(("Interface", name.clone()));
+    }
+    for (_, value) in &mut rows {
+        *value = plain::line(value);
+    }
+    rows.retain(|(_, value)| !value.is_empty());
+    rows
+}
+
+/// "security/low_goodput, score 120".
+pub(crate) fn sort(alert: &Alert) -> String {
+    plain::line(&format!("{}/{}, score {}", alert.category, alert.alert_type, alert.score))
+}
+
+/// "mount=/var, rack=b7"; empty where there is none.
+pub(crate) fn labels(alert: &Alert) -> String {
+    let told = alert.labels.iter().filter(|(_, value)| !value.is_empty());
+    let told: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
+    plain::line(&told.join(", "))
+}
+
+fn label(alert: &Alert, purpose: Purpose) -> String {
+    let label = match (alert.action, alert.severity) {
+        (Action::Release, _) => "RESOLVED".to_owned(),
+        (_, Severity::None) => String::new(),
+        (_, severity) => severity.name().to_uppercase(),
+    };
+    match purpose {
+        Purpose::Test | Purpose::Reminder if label.is_empty() => purpose.name().to_uppercase(),
+        Purpose::Test | Purpose::Reminder => format!("{label} ({})", purpose.name()),
+        Purpose::Live | Purpose::Digest | Purpose::Folded => label,
+    }
+}
+
+fn title(alert: &Alert) -> String {
+    let title = plain::line(&alert.title);
+    if title.is_empty() { plain::line(&format!("Alert {}", alert.alert_type)) } else { title }
+}
+
+/// Whom it concerns, in the fewest words.
+fn whom(alert: &Alert) -> String {
+    let whom = match (&alert.flow, &alert.host) {
+        (Some(flow), _) => format!("{} -> {}", address(&flow.client), address(&flow.server)),
+        (None, Some(host)) => host.name.clone().unwrap_or_else(|| address(host)),
+        (None, None) => alert.entity_value.clone(),
+    };
+    plain::line(&whom)
+}
+
+/// "192.0.2.1:443 (web-1, CH, attacker)".
+fn party(party: &Party) -> String {
+    let mut about: Vec<&str> = vec![];
+    about.extend(party.name.as_deref().filter(|name| *name != party.ip));
+    about.extend(party.country.as_deref());
+    let roles = [
+        (party.is_attacker, "attacker"),
+        (party.is_victim, "victim"),
+        (party.is_blacklisted, "blacklisted"),
+    ];
+    about.extend(roles.iter().filter(|(is_so, _)| *is_so).map(|(_, role)| *role));
+    let address = address(party);
+    if about.is_empty() { address } else { format!("{address} ({})", about.join(", ")) }
+}
+
+fn address(party: &Party) -> String {
+    match party.port {
+        Some(port) if party.ip.contains(':') => format!("[{}]:{port}", party.ip),
+        Some(port) => format!("{}:{port}", party.ip),
+        None => party.ip.clone(),
+    }
+}
+
+/// "tcp, tls.youtube, VLAN 30, blocked".
+fn protocol(flow: &Flow) -> String {
+    let mut protocol = flow.transport.clone();
+    if let Some(application) = &flow.application {
+        protocol.push_str(&format!(", {application}"));
+    }
+    // VLAN 0 is none.
+    if let Some(vlan) = flow.vlan.filter(|vlan| *vlan > 0) {
+        protocol.push_str(&format!(", VLAN {vlan}"));
+    }
+    if flow.blocked {
+        protocol.push_str(", blocked");
+    }
+    protocol
+}
+
+fn end(alert: &Alert) -> &Instant {
+    alert.ended.as_ref().unwrap_or(&alert.received)
+}
+
+/// How long before `end` the engage was taken in: its id says so, where it is known.
+fn since_engage(alert: &Alert, end: &Instant) -> Option<u64> {
+    if alert.episode == alert.id {
+        return None;
+    }
+    end.unix_ms.checked_sub(span::given_ms(&alert.episode)?).filter(|ms| *ms > 0)
+}
