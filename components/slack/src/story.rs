@@ -1,7 +1,8 @@
 //! What a person wants to know of an alert, in words: how bad, what, who, since when, until when.
 //!
-//! Promise: no control characters; where Slack's markup is none of this file's business, and no
-//! text is cut here.
+//! Promise: no control character is in it.
+//!
+//! Not here: Slack's markup, and how much fits (`blocks`).
 
 use campanile_guest::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
 
@@ -16,18 +17,17 @@ pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
 pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
     let mut notice = if label.is_empty() { title } else { format!("[{label}] {title}") };
-    let whom = whom(alert);
-    if !whom.is_empty() {
-        notice.push_str(": ");
-        notice.push_str(&whom);
-    }
     let more = match over(alert) {
         Some(over) => over,
         None => text(alert).map(|text| plain::line(&text)).unwrap_or_default(),
     };
-    if !more.is_empty() {
-        notice.push_str(". ");
-        notice.push_str(&more);
+    // Some producers begin their text with whom it is about.
+    let whom = Some(whom(alert)).filter(|whom| !more.starts_with(whom.as_str()));
+    let mut mark = ": ";
+    for part in whom.into_iter().chain([more]).filter(|part| !part.is_empty()) {
+        notice.push_str(mark);
+        notice.push_str(&part);
+        mark = ". ";
     }
     notice
 }
@@ -75,9 +75,7 @@ pub(crate) fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
         rows.push(("Host", party(host)));
     }
     let is_told = alert.flow.is_some()
-        || alert.host.as_ref().is_some_and(|host| {
-            host.ip == alert.entity_value || host.name.as_ref() == Some(&alert.entity_value)
-        });
+        || alert.host.as_ref().is_some_and(|host| is_entity(host, &alert.entity_value));
     if !is_told && !alert.entity_value.trim().is_empty() {
         rows.push(("About", format!("{} {}", alert.entity_kind, alert.entity_value)));
     }
@@ -144,6 +142,13 @@ fn party(party: &Party) -> String {
     about.extend(roles.iter().filter(|(is_so, _)| *is_so).map(|(_, role)| *role));
     let address = address(party);
     if about.is_empty() { address } else { format!("{address} ({})", about.join(", ")) }
+}
+
+/// The entity is this host: by its address, by that and ntopng's VLAN, or by its name.
+fn is_entity(host: &Party, value: &str) -> bool {
+    let is_address =
+        value.strip_prefix(&host.ip).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'));
+    is_address || host.name.as_deref() == Some(value)
 }
 
 fn address(party: &Party) -> String {
