@@ -3,15 +3,30 @@
 //! Promise: results go to stdout, as a table or with `--json` as one JSON document; errors go to
 //! stderr and say what failed and what to do next.
 
+mod alerts;
+mod apply;
+mod assign;
+mod audit;
 mod batches;
+mod changes;
 mod client;
+mod completions;
 mod component;
 mod deliveries;
+mod diff;
+mod endpoint;
 mod exit;
+mod export;
+mod man;
+mod named;
 mod output;
+mod pages;
 mod preview;
+mod recipient;
 mod send;
 mod serve;
+mod setup;
+mod test;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +56,8 @@ pub struct Args {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, \
-    4 server not reachable, 5 refused by the server, 6 store locked or newer";
+    4 server not reachable, 5 refused by the server, 6 store locked or newer, \
+    7 different from the files";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -51,13 +67,39 @@ enum Command {
     Send(send::SendArgs),
     /// Show what would be sent for alerts; nothing is
     Preview(preview::PreviewArgs),
-    /// List deliveries, or show one with its tries
+    /// Try an endpoint out: see whether it can be reached, and send a test message
+    Test(test::TestArgs),
+    /// List alerts, or show one with its deliveries
+    Alerts(alerts::AlertsArgs),
+    /// List deliveries, show one with its tries, or send dead ones again
     Deliveries(deliveries::DeliveriesArgs),
+    /// Look after the accounts and servers that messages go through
+    Endpoint {
+        #[command(subcommand)]
+        command: endpoint::EndpointCommand,
+    },
+    /// Look after who gets alerts, and which
+    Recipient {
+        #[command(subcommand)]
+        command: recipient::RecipientCommand,
+    },
+    /// Make the endpoints and recipients what files say
+    Apply(apply::ApplyArgs),
+    /// Show what `apply` would change; the exit code is 7 if it would change anything
+    Diff(diff::DiffArgs),
+    /// Print the endpoints and recipients as a file for `apply`; it can hold secrets
+    Export(export::ExportArgs),
+    /// List who changed what, or check that this record is whole
+    Audit(audit::AuditArgs),
     /// Look at the components that are installed
     Component {
         #[command(subcommand)]
         command: component::ComponentCommand,
     },
+    /// Print what a shell needs to complete this command line
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write the pages of all commands
+    Man(man::ManArgs),
 }
 
 /// Runs the command; its result goes to `out`.
@@ -76,8 +118,18 @@ impl Command {
             Self::Serve(args) => serve::run(args, common, out).await,
             Self::Send(args) => send::run(args, common, out).await,
             Self::Preview(args) => preview::run(args, common, out).await,
+            Self::Test(args) => test::run(args, common, out).await,
+            Self::Alerts(args) => alerts::run(args, common, out).await,
             Self::Deliveries(args) => deliveries::run(args, common, out).await,
+            Self::Endpoint { command } => endpoint::run(command, common, out).await,
+            Self::Recipient { command } => recipient::run(command, common, out).await,
+            Self::Apply(args) => apply::run(args, common, out).await,
+            Self::Diff(args) => diff::run(args, common, out).await,
+            Self::Export(args) => export::run(args, common, out).await,
+            Self::Audit(args) => audit::run(args, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
+            Self::Completions(args) => completions::run(&args, out),
+            Self::Man(args) => man::run(&args, out),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod audit;
 mod catalog;
 mod code;
 mod contract;
@@ -11,7 +12,10 @@ mod kill;
 mod latency;
 mod layout;
 mod memory;
+mod openapi;
 mod path;
 mod restart;
+mod roster;
 mod runtime;
 mod timeouts;
+mod trials;

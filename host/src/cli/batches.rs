@@ -19,6 +19,19 @@ pub(super) enum Format {
     Native,
     /// As ntopng makes them, with or without its envelope
     Ntopng,
+    /// As Prometheus Alertmanager makes them, with or without its envelope
+    Alertmanager,
+}
+
+impl Format {
+    /// The name of whoever makes such alerts, as the API has it.
+    pub(super) fn producer(self) -> &'static str {
+        match self {
+            Self::Auto | Self::Native => "native",
+            Self::Ntopng => "ntopng",
+            Self::Alertmanager => "alertmanager",
+        }
+    }
 }
 
 /// Some alerts of a file, one after the other.
@@ -27,47 +40,58 @@ pub(super) struct Batch<'a> {
     pub(super) format: Format,
     /// Position of the first of them in the file, from 0.
     pub(super) first: usize,
-    alerts: Vec<&'a RawValue>,
+    pub(super) alerts: Vec<&'a RawValue>,
+    /// What they came in, where it says more than they do themselves.
+    envelope: Option<&'a RawValue>,
 }
 
 impl Batch<'_> {
     pub(super) fn body(&self) -> String {
+        if let Some(envelope) = self.envelope {
+            return envelope.get().to_owned();
+        }
         let alerts: Vec<&str> = self.alerts.iter().map(|one| one.get()).collect();
         let alerts = alerts.join(",");
         match self.format {
             Format::Ntopng => format!(r#"{{"version":"0.2","alerts":[{alerts}]}}"#),
+            Format::Alertmanager => format!(r#"{{"version":"4","alerts":[{alerts}]}}"#),
             Format::Native | Format::Auto => format!("[{alerts}]"),
         }
     }
 }
 
 /// All alerts of `input`: JSON values one after the other, each an alert, an array of them, or an
-/// envelope of ntopng. The engine takes bodies of `body_bytes_max` bytes.
+/// envelope of ntopng or Alertmanager. The engine takes bodies of `body_bytes_max` bytes.
 pub(super) fn split(
     input: &[u8],
     format: Format,
     body_bytes_max: usize,
 ) -> Result<Vec<Batch<'_>>, NotJson> {
-    let mut alerts: Vec<&RawValue> = Vec::new();
-    let mut seen = None;
+    let mut values: Vec<&RawValue> = Vec::new();
     for value in serde_json::Deserializer::from_slice(input).into_iter::<&RawValue>() {
         let value = value?;
-        if let Ok(list) = serde_json::from_str::<Vec<&RawValue>>(value.get()) {
-            alerts.extend(list);
-        } else if let Some(envelope) = envelope(value).filter(|_| format != Format::Native) {
-            seen = Some(Format::Ntopng);
-            alerts.extend(envelope);
-        } else {
-            alerts.push(value);
+        match serde_json::from_str::<Vec<&RawValue>>(value.get()) {
+            Ok(list) => values.extend(list),
+            Err(_) => values.push(value),
         }
     }
-    let found = seen.or_else(|| alerts.first().map(|one| guess(one))).unwrap_or(Format::Native);
-    let format = if format == Format::Auto { found } else { format };
+    let format = match (format, values.first()) {
+        (Format::Auto, Some(first)) => guess(first),
+        (Format::Auto, None) => Format::Native,
+        (given, _) => given,
+    };
+    if format == Format::Alertmanager {
+        return Ok(groups(&values));
+    }
+    let unpacked = values.into_iter().flat_map(|value| match format {
+        Format::Ntopng => envelope(value).unwrap_or_else(|| vec![value]),
+        _ => vec![value],
+    });
 
     let bytes_max = body_bytes_max.saturating_sub(FRAME_BYTES).min(BYTES_MAX);
     let mut batches: Vec<Batch<'_>> = Vec::new();
     let mut bytes = 0;
-    for (at, alert) in alerts.into_iter().enumerate() {
+    for (at, alert) in unpacked.enumerate() {
         let length = alert.get().len() + 1;
         match batches.last_mut() {
             Some(last) if last.alerts.len() < ALERTS_MAX && bytes + length <= bytes_max => {
@@ -75,7 +99,7 @@ pub(super) fn split(
                 bytes += length;
             }
             _ => {
-                batches.push(Batch { format, first: at, alerts: vec![alert] });
+                batches.push(Batch { format, first: at, alerts: vec![alert], envelope: None });
                 bytes = length;
             }
         }
@@ -92,7 +116,22 @@ pub(super) struct NotJson {
     source: serde_json::Error,
 }
 
-/// The alerts in an envelope of ntopng, if it is one.
+/// Each group of Alertmanager as it is: what its alerts have in common is told once, around them.
+fn groups<'a>(values: &[&'a RawValue]) -> Vec<Batch<'a>> {
+    let mut first = 0;
+    let batch = |value: &&'a RawValue| {
+        let (alerts, envelope) = match envelope(value) {
+            Some(alerts) => (alerts, Some(*value)),
+            None => (vec![*value], None),
+        };
+        let batch = Batch { format: Format::Alertmanager, first, alerts, envelope };
+        first += batch.alerts.len();
+        batch
+    };
+    values.iter().map(batch).collect()
+}
+
+/// The alerts in an envelope, if it is one.
 fn envelope(value: &RawValue) -> Option<Vec<&RawValue>> {
     #[derive(serde::Deserialize)]
     struct Envelope<'a> {
@@ -102,13 +141,17 @@ fn envelope(value: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str::<Envelope<'_>>(value.get()).ok().map(|envelope| envelope.alerts)
 }
 
-/// ntopng names types and things by number; our own schema has neither key.
-fn guess(alert: &RawValue) -> Format {
+/// ntopng names types and things by number, and Alertmanager has keys in a spelling of its own; our
+/// own schema has none of them.
+fn guess(value: &RawValue) -> Format {
     use serde::de::IgnoredAny;
     let fields: std::collections::HashMap<String, IgnoredAny> =
-        serde_json::from_str(alert.get()).unwrap_or_default();
+        serde_json::from_str(value.get()).unwrap_or_default();
     let any = |keys: &[&str]| keys.iter().any(|key| fields.contains_key(*key));
-    if any(&["alert_id", "alert_type_id"]) || any(&["tstamp"]) && any(&["entity_id", "entity_val"])
+    if any(&["groupKey", "groupLabels", "startsAt", "generatorURL"]) {
+        Format::Alertmanager
+    } else if any(&["alerts", "alert_id", "alert_type_id"])
+        || any(&["tstamp"]) && any(&["entity_id", "entity_val"])
     {
         Format::Ntopng
     } else {
@@ -161,6 +204,18 @@ mod tests {
                 r#"{"version":"0.2","alerts":[{"title":"a"}]}"#.into(),
             ),
             (
+                r#"{"version":"4","groupKey":"k","alerts":[{"startsAt":"x"}]}"#.into(),
+                Format::Auto,
+                Format::Alertmanager,
+                r#"{"version":"4","groupKey":"k","alerts":[{"startsAt":"x"}]}"#.into(),
+            ),
+            (
+                r#"{"labels":{},"startsAt":"x"}"#.into(),
+                Format::Auto,
+                Format::Alertmanager,
+                r#"{"version":"4","alerts":[{"labels":{},"startsAt":"x"}]}"#.into(),
+            ),
+            (
                 r#"{"title":"a","alerts":[]}"#.into(),
                 Format::Native,
                 Format::Native,
@@ -194,6 +249,17 @@ mod tests {
         let huge = format!("\"{}\"\n", "x".repeat(300 << 10)).repeat(2);
         assert_eq!(sizes(&huge), [(0, 1), (1, 1)]);
         assert_eq!(sizes(" \n"), []);
+    }
+
+    #[test]
+    fn groups_of_alertmanager_stay_whole_and_their_alerts_are_counted() {
+        let two = r#"{"groupKey":"a","alerts":[{"startsAt":"1"},{"startsAt":"2"}]}"#;
+        let one = r#"{"groupKey":"b","alerts":[{"startsAt":"3"}]}"#;
+        let input = format!("[{two},{one}]\n{one}");
+        let batches = split(input.as_bytes(), Format::Auto, 99).unwrap();
+        let found: Vec<_> =
+            batches.iter().map(|batch| (batch.first, batch.alerts.len(), batch.body())).collect();
+        assert_eq!(found, [(0, 2, two.into()), (2, 1, one.into()), (3, 1, one.into())]);
     }
 
     #[test]

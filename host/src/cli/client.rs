@@ -1,36 +1,55 @@
 //! Speaks to the running engine: one request per connection, each bounded in time.
+//!
+//! Promise: the token crosses a network only inside TLS that was verified. In clear text it goes to
+//! this machine and to no other.
+//!
+//! Not here: what is asked (`ask`), and what an answer says (`answer`).
 
-use std::path::{Path, PathBuf};
+mod answer;
+mod ask;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{self, HeaderMap};
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-use super::output::plain;
+pub(super) use answer::{Answer, place};
+pub(super) use ask::{Ask, segment, with_query};
+use tls::Tls;
+
 use super::{Common, Exit, Failure};
+use crate::config::Config;
 use crate::ids::Secret;
 use crate::tenant::{Role, tokens};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Where the engine is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Target {
-    /// The running engine [default: `api.listen` of the configuration]
+    /// The running engine, on this machine or behind https [default: `api.listen` of the
+    /// configuration]
     #[arg(long, value_name = "URL")]
     url: Option<Url>,
     /// File of the token [default: the one in the data folder]
     #[arg(long, value_name = "PATH")]
     token_file: Option<PathBuf>,
+    /// File of the certificates (PEM) that vouch for an https address, in place of the public ones
+    #[arg(long, value_name = "PATH")]
+    ca: Option<PathBuf>,
 }
 
 impl Target {
@@ -40,102 +59,73 @@ impl Target {
             (Some(_), Some(_)) => None,
             _ => Some(common.load()?),
         };
-        let url = match (&self.url, &config) {
-            (Some(url), _) => url.clone(),
-            (None, Some(config)) if config.api.listen.port() != 0 => {
-                let url = crate::api::base_url(config.api.listen);
-                Url::parse(&url).map_err(|error| Failure::new(Exit::Config, error))?
-            }
-            _ => {
-                return Err(Failure::says(
-                    Exit::Usage,
-                    "`api.listen` leaves the port to the system; name the address that `campanile \
-                     serve` printed with --url",
-                ));
+        let place = Place::of(&self.address(config.as_ref())?)?;
+        let tls = match (place.is_secure, &self.ca) {
+            (true, ca) => Some(Tls::new(ca.as_deref())?),
+            (false, None) => None,
+            (false, Some(_)) => {
+                let text = "--ca: expected an https address in --url beside it; leave it out, or \
+                            name the address of the TLS proxy";
+                return Err(Failure::says(Exit::Usage, text));
             }
         };
-        let own = |config: &crate::config::Config| tokens::path(&config.data_dir, role);
+        let own = |config: &Config| tokens::path(&config.data_dir, role);
         let file = self.token_file.clone().or_else(|| config.as_ref().map(own)).unwrap_or_default();
+        let token = tokens::read(&file).map_err(|error| Failure::new(Exit::Config, error))?;
         let body_bytes_max = config.map(|config| config.ingest.body_bytes_max.get());
-        Ok(Client { body_bytes_max, ..Client::new(&url, &file)? })
+        Ok(Client { place, tls, token, body_bytes_max })
+    }
+
+    fn address(&self, config: Option<&Config>) -> Result<Url, Failure> {
+        match (&self.url, config) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(config)) if config.api.listen.port() != 0 => {
+                let url = crate::api::base_url(config.api.listen);
+                Url::parse(&url).map_err(|error| Failure::new(Exit::Config, error))
+            }
+            _ => Err(Failure::says(
+                Exit::Usage,
+                "`api.listen` leaves the port to the system; name the address that `campanile \
+                 serve` printed with --url",
+            )),
+        }
     }
 }
 
 /// One engine, and the token for it.
 #[derive(Debug)]
 pub(super) struct Client {
-    authority: String,
+    place: Place,
+    tls: Option<Tls>,
     token: Secret,
     /// What the engine takes at once, where the configuration was read.
     pub(super) body_bytes_max: Option<usize>,
 }
 
-/// What the engine said.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
-}
-
 impl Client {
-    fn new(url: &Url, token_file: &Path) -> Result<Self, Failure> {
-        let local = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
-        if url.scheme() != "http" || !local || url.path() != "/" || url.query().is_some() {
-            return Err(Failure::says(
-                Exit::Usage,
-                "--url: expected a loopback address such as `http://127.0.0.1:7700`, since the \
-                 token would cross the network in clear text; run this on the engine's machine",
-            ));
-        }
-        let token = tokens::read(token_file).map_err(|error| Failure::new(Exit::Config, error))?;
-        // As browsers write it: the port only if it is not the scheme's own.
-        let host = url.host_str().unwrap_or_default();
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        Ok(Self { authority, token, body_bytes_max: None })
-    }
-
     pub(super) async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        self.ask(Request::get(path), Bytes::new()).await
+        self.ask(Ask::get(path)).await
     }
 
-    pub(super) async fn post(&self, path: &str, key: &str, body: Bytes) -> Result<Answer, Failure> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(path)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("idempotency-key", key);
-        self.ask(request, body).await
-    }
-
-    async fn ask(
-        &self,
-        head: hyper::http::request::Builder,
-        body: Bytes,
-    ) -> Result<Answer, Failure> {
-        let request = head
-            .header(header::HOST, &self.authority)
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()))
-            .header(header::CONNECTION, "close")
-            .body(Full::new(body))
-            .map_err(|_| {
-                Failure::says(
-                    Exit::Usage,
-                    "an argument cannot be sent; leave out control characters",
-                )
-            })?;
-        let connect = TcpStream::connect(with_port(&self.authority));
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Answer, Failure> {
+        let within = ask.within;
+        let request = self.request(ask)?;
+        let connect = TcpStream::connect((self.place.dialed.as_str(), self.place.port));
         let stream = match tokio::time::timeout(CONNECT_WITHIN, connect).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(self.unreachable(error)),
             Err(elapsed) => return Err(self.unreachable(elapsed)),
         };
-        match tokio::time::timeout(ANSWER_WITHIN, exchange(stream, request)).await {
+        let talk = async {
+            match &self.tls {
+                None => exchange(stream, request).await,
+                Some(tls) => {
+                    let stream = tls.connect(&self.place.host, stream).await?;
+                    exchange(stream, request).await
+                }
+            }
+        };
+        match tokio::time::timeout(within, talk).await {
             Ok(Ok((status, headers, body))) => {
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 Ok(Answer { status, headers, body })
@@ -145,52 +135,90 @@ impl Client {
         }
     }
 
+    fn request(&self, ask: Ask) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut head = Request::builder()
+            .method(ask.method)
+            .uri(ask.path)
+            .header(header::HOST, &self.place.authority)
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose()))
+            .header(header::CONNECTION, "close");
+        for (name, value) in ask.headers {
+            head = head.header(name, value);
+        }
+        head.body(Full::new(ask.body)).map_err(|_| {
+            Failure::says(Exit::Usage, "an argument cannot be sent; leave out control characters")
+        })
+    }
+
     fn unreachable(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Failure {
+        let scheme = if self.place.is_secure { "https" } else { "http" };
         let text = format!(
-            "campanile does not answer at http://{}; start it with `campanile serve`, or name \
+            "campanile does not answer at {scheme}://{}; start it with `campanile serve`, or name \
              another with --url",
-            self.authority
+            self.place.authority
         );
         Failure::caused(Exit::Unreachable, text, source)
     }
 }
 
-impl Answer {
-    /// The body of an answer that is good; else why it is not.
-    pub(super) fn good(self) -> Result<Value, Failure> {
-        if self.status.is_success() && !self.body.is_null() {
-            return Ok(self.body);
+/// An address that a token may be sent to.
+#[derive(Debug)]
+struct Place {
+    is_secure: bool,
+    host: Host<String>,
+    /// As the system's resolver takes it: IPv6 without brackets.
+    dialed: String,
+    port: u16,
+    /// As browsers write it: the port only if it is not the scheme's own.
+    authority: String,
+}
+
+impl Place {
+    fn of(url: &Url) -> Result<Self, Failure> {
+        let refused = |text| Err(Failure::says(Exit::Usage, text));
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return refused("--url: expected an address such as `http://127.0.0.1:7700`");
+        };
+        let is_local = match host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        };
+        let has_more = url.path() != "/"
+            || url.query().is_some()
+            || url.fragment().is_some()
+            || !url.username().is_empty()
+            || url.password().is_some();
+        if has_more {
+            return refused(
+                "--url: expected scheme, host and port only, such as `https://alerts.example.org`",
+            );
         }
-        let exit = if self.status.is_client_error() { Exit::Refused } else { Exit::Failed };
-        let detail = self.body["detail"]
-            .as_str()
-            .unwrap_or("it is not campanile that answers there, or another version; check --url");
-        let mut text = format!("the server answered {}: {}", self.status, plain(detail));
-        for one in self.body["errors"].as_array().into_iter().flatten() {
-            text.push_str("\n  ");
-            text.push_str(&plain(&place(one)));
+        let is_secure = url.scheme() == "https";
+        if !is_secure && (url.scheme() != "http" || !is_local) {
+            return refused(
+                "--url: expected https, or a loopback address such as `http://127.0.0.1:7700`, \
+                 since the token would cross the network in clear text; name the TLS proxy before \
+                 the engine, or run this on the engine's machine",
+            );
         }
-        Err(Failure::says(exit, text))
+        let name = host.to_string();
+        let authority = url.port().map_or_else(|| name.clone(), |port| format!("{name}:{port}"));
+        let dialed = match host {
+            Host::Ipv6(address) => address.to_string(),
+            _ => name,
+        };
+        Ok(Self { is_secure, host: host.to_owned(), dialed, port, authority })
     }
 }
 
-/// One line about one thing that is wrong with the input.
-pub(super) fn place(error: &Value) -> String {
-    let at = |key: &str, name: &str| error[key].as_u64().map(|at| format!("{name} {at}"));
-    let place = [at("position", "alert"), at("line", "line"), at("column", "column")];
-    let mut place: Vec<String> = place.into_iter().flatten().collect();
-    place.extend(
-        error["field"].as_str().filter(|it| !it.is_empty()).map(|field| format!("`{field}`")),
-    );
-    let expected = error["expected"].as_str().unwrap_or("something else");
-    let found = error["found"].as_str().map(|found| format!(", found {found}"));
-    format!("{}: expected {expected}{}", place.join(", "), found.unwrap_or_default())
-}
-
-async fn exchange(
-    stream: TcpStream,
+async fn exchange<S>(
+    stream: S,
     request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, HeaderMap, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<(StatusCode, HeaderMap, Bytes), Box<dyn std::error::Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let talk = async move {
         let (head, body) = sender.send_request(request).await?.into_parts();
@@ -201,9 +229,4 @@ async fn exchange(
     // says nothing that the answer does not.
     let (answer, _ended) = tokio::join!(talk, connection);
     answer
-}
-
-fn with_port(authority: &str) -> String {
-    let bare = !authority.rsplit(']').next().is_some_and(|rest| rest.contains(':'));
-    if bare { format!("{authority}:80") } else { authority.to_owned() }
 }

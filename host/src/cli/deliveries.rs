@@ -1,27 +1,58 @@
-//! `campanile deliveries`: what is owed, and how each try ended.
+//! `campanile deliveries`: what is owed, how each try ended, and another chance for what is dead.
 
-use std::io::Write;
+mod retry;
 
+use std::io::{self, Write};
+
+use clap::Subcommand;
 use serde_json::Value;
 
 use super::client::Target;
-use super::output::{self, instant, plain};
+use super::output::{self, cell, instant, plain, when};
+use super::pages::Pages;
 use super::{Common, Failure};
 use crate::clock::Clock;
 use crate::ids::DeliveryId;
 use crate::tenant::Role;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct DeliveriesArgs {
-    /// Show this one with every try
-    #[arg(value_name = "ID")]
-    id: Option<DeliveryId>,
+    #[command(subcommand)]
+    command: Option<DeliveriesCommand>,
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeliveriesCommand {
+    /// List deliveries, as `campanile deliveries` alone does
+    List(ListArgs),
+    /// Show one delivery with every try, and its message while that is kept
+    Show(ShowArgs),
+    /// Send dead deliveries again
+    Retry(retry::RetryArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
     /// Only those that stand so
     #[arg(long, value_parser = ["pending", "delivered", "skipped", "dead"])]
     state: Option<String>,
+    /// Only those owed to this recipient
+    #[arg(long, value_name = "NAME")]
+    recipient: Option<String>,
     /// How many, newest first
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Args)]
+struct ShowArgs {
+    /// The delivery
+    id: DeliveryId,
     #[command(flatten)]
     target: Target,
 }
@@ -31,48 +62,58 @@ pub(super) async fn run(
     common: &Common,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let client = args.target.client(common, Role::Admin)?;
-    let path = match (&args.id, &args.state) {
-        (Some(id), _) => format!("/v1/deliveries/{id}"),
-        (None, Some(state)) => format!("/v1/deliveries?limit={}&state={state}", args.limit),
-        (None, None) => format!("/v1/deliveries?limit={}", args.limit),
-    };
-    let body = client.get(&path).await?.good()?;
-    let now_ms = Clock::default().now_ms();
-    if common.json {
-        output::json(out, &body)?;
-    } else if args.id.is_some() {
-        show(&body, now_ms, out)?;
-    } else {
-        list(&body, now_ms, out)?;
+    match args.command.unwrap_or(DeliveriesCommand::List(args.list)) {
+        DeliveriesCommand::List(args) => list(args, common, out).await,
+        DeliveriesCommand::Show(args) => show(&args, common, out).await,
+        DeliveriesCommand::Retry(args) => retry::run(args, common, out).await,
     }
-    Ok(())
 }
 
-fn list(body: &Value, now_ms: u64, out: &mut dyn Write) -> std::io::Result<()> {
+async fn list(
+    args: ListArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let client = args.target.client(common, Role::Admin)?;
+    let parameters = [("state", args.state), ("recipient", args.recipient)];
+    let pages = Pages { path: "/v1/deliveries", key: "deliveries", cursor: "cursor" };
+    let body = pages.collect(&client, &parameters, args.limit as usize).await?;
+    if common.json {
+        return Ok(output::json(out, &body)?);
+    }
+    let now_ms = Clock::default().now_ms();
     let rows: Vec<_> = body["deliveries"]
         .as_array()
         .into_iter()
         .flatten()
         .map(|one| {
-            let last = &one["last"];
-            [
-                text(&one["id"]),
-                text(&one["state"]),
-                text(&one["recipient"]),
-                text(&one["attempts"]),
-                text(&last["code"]),
-                due(one, now_ms),
-                text(&one["title"]),
-            ]
+            let [id, state, recipient, attempts, title] =
+                ["id", "state", "recipient", "attempts", "title"].map(|key| cell(&one[key]));
+            [id, state, recipient, attempts, cell(&one["last"]["code"]), due(one, now_ms), title]
         })
         .collect();
-    output::table(out, ["ID", "STATE", "RECIPIENT", "TRIES", "LAST", "NEXT TRY", "TITLE"], &rows)
+    let heads = ["ID", "STATE", "RECIPIENT", "TRIES", "LAST", "NEXT TRY", "TITLE"];
+    Ok(output::table(out, heads, &rows)?)
 }
 
-fn show(one: &Value, now_ms: u64, out: &mut dyn Write) -> std::io::Result<()> {
-    writeln!(out, "{}: {}", plain(&text(&one["id"])), plain(&text(&one["title"])))?;
-    writeln!(out, "to {}, {}", plain(&text(&one["recipient"])), plain(&text(&one["state"])))?;
+async fn show(
+    args: &ShowArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let client = args.target.client(common, Role::Admin)?;
+    let body = client.get(&format!("/v1/deliveries/{}", args.id)).await?.good()?;
+    if common.json {
+        output::json(out, &body)?;
+    } else {
+        tell(&body, Clock::default().now_ms(), out)?;
+    }
+    Ok(())
+}
+
+fn tell(one: &Value, now_ms: u64, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}: {}", plain(&cell(&one["id"])), plain(&cell(&one["title"])))?;
+    writeln!(out, "to {}, {}", plain(&cell(&one["recipient"])), plain(&cell(&one["state"])))?;
     let due = due(one, now_ms);
     if !due.is_empty() {
         writeln!(out, "next try {due}")?;
@@ -82,20 +123,21 @@ fn show(one: &Value, now_ms: u64, out: &mut dyn Write) -> std::io::Result<()> {
         .into_iter()
         .flatten()
         .map(|it| {
-            let at = it["at_ms"].as_u64().map(instant).unwrap_or_default();
-            [
-                text(&it["number"]),
-                at,
-                format!("{} ms", text(&it["took_ms"])),
-                text(&it["outcome"]),
-                text(&it["code"]),
-                text(&it["origin"]),
-                text(&it["detail"]),
-            ]
+            let took = format!("{} ms", cell(&it["took_ms"]));
+            let [number, outcome, code, origin, detail] =
+                ["number", "outcome", "code", "origin", "detail"].map(|key| cell(&it[key]));
+            [number, when(&it["at_ms"]), took, outcome, code, origin, detail]
         })
         .collect();
     writeln!(out)?;
-    output::table(out, ["TRY", "AT", "TOOK", "OUTCOME", "CODE", "ORIGIN", "DETAIL"], &rows)
+    output::table(out, ["TRY", "AT", "TOOK", "OUTCOME", "CODE", "ORIGIN", "DETAIL"], &rows)?;
+    let message = &one["message"];
+    if !message.is_null() {
+        let (id, summary) = (cell(&message["id"]), cell(&message["summary"]));
+        writeln!(out, "\nmessage {}: {}", plain(&id), plain(&summary))?;
+        output::message(out, message)?;
+    }
+    Ok(())
 }
 
 /// When a pending one is tried next.
@@ -104,14 +146,6 @@ fn due(delivery: &Value, now_ms: u64) -> String {
         None => String::new(),
         Some(due_ms) if due_ms <= now_ms => "now".to_owned(),
         Some(due_ms) => instant(due_ms),
-    }
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 
@@ -132,6 +166,29 @@ mod tests {
         for (due_ms, expected) in table {
             let one = json!({ "due_ms": due_ms });
             assert_eq!(due(&one, 1_790_000_000_000), expected, "{one}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_kept_is_shown_as_it_goes_out() {
+        let table = [
+            (
+                json!({"body": "a\nb\u{1b}", "content_type": "text/plain"}),
+                "text/plain\n\na\nb\\u{1b}\n\n",
+            ),
+            (
+                json!({"body": null, "body_base64": "/w==", "content_type": "x/y"}),
+                "x/y\n\n(not text; in base64) /w==\n\n",
+            ),
+        ];
+        for (message, expected) in table {
+            let mut one = json!({"id": "i", "title": "t", "message": message});
+            one["message"]["id"] = "msg_1".into();
+            one["message"]["summary"] = "s".into();
+            let mut out = Vec::new();
+            tell(&one, 0, &mut out).unwrap();
+            let printed = String::from_utf8(out).unwrap();
+            assert!(printed.ends_with(&format!("\nmessage msg_1: s\n{expected}")), "{printed}");
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Exit {
     Refused = 5,
     /// Another process has the store open, or a newer version wrote it.
     Store = 6,
+    /// The server differs from the files.
+    Different = 7,
 }
 
 /// Why a command failed: what is shown, and how the process exits.

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::Value;
 
 /// Prints `value` as one JSON document.
 pub(super) fn json(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
@@ -32,6 +33,35 @@ pub(super) fn table<const N: usize>(
         writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
+}
+
+/// A value of the engine's JSON as a cell of a table, and nothing for null.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// The instant in a field that ends in `_ms`, and nothing for null.
+pub(super) fn when(value: &Value) -> String {
+    value.as_u64().map(instant).unwrap_or_default()
+}
+
+/// Prints `name: value` where there is a value.
+pub(super) fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+    if value.is_empty() { Ok(()) } else { writeln!(out, "{name}: {}", plain(value)) }
+}
+
+/// Prints one message as it goes out: type and body.
+pub(super) fn message(out: &mut dyn Write, message: &Value) -> io::Result<()> {
+    let body = match (message["body"].as_str(), message["body_base64"].as_str()) {
+        (Some(body), None) => plain_lines(body),
+        (_, Some(bytes)) => format!("(not text; in base64) {}", plain(bytes)),
+        (None, None) => String::new(),
+    };
+    writeln!(out, "{}\n\n{body}\n", plain(&cell(&message["content_type"])))
 }
 
 /// `text` without what a terminal acts upon: whoever makes alerts must not steer the terminal of

@@ -16,7 +16,7 @@ use hyper::header;
 use serde_json::{Value, json};
 
 use super::batches::{self, Batch, Format};
-use super::client::{Answer, Client, Target, place};
+use super::client::{Answer, Ask, Client, Target, place};
 use super::output::{self, plain};
 use super::{Common, Exit, Failure, read_input};
 use crate::tenant::Role;
@@ -82,12 +82,13 @@ async fn deliver(
 ) -> Result<Answer, Failure> {
     let path = match (batch.format, partial) {
         (Format::Ntopng, _) => "/v1/ingest/ntopng",
+        (Format::Alertmanager, _) => "/v1/ingest/alertmanager",
         (_, true) => "/v1/alerts?partial=true",
         (_, false) => "/v1/alerts",
     };
     let body = Bytes::from(batch.body());
     for _ in 1..TRIES {
-        let answer = client.post(path, key, body.clone()).await?;
+        let answer = client.ask(Ask::batch(path, key, body.clone())).await?;
         if answer.status != StatusCode::SERVICE_UNAVAILABLE {
             return Ok(answer);
         }
@@ -96,7 +97,7 @@ async fn deliver(
         // The same key again: what was taken in after all is then known.
         tokio::time::sleep(Duration::from_secs(asked.unwrap_or(1)).min(WAIT_MAX)).await;
     }
-    client.post(path, key, body).await
+    client.ask(Ask::batch(path, key, body)).await
 }
 
 /// What came of a run.
