@@ -6,6 +6,9 @@
 
 use campanile_guest::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
 
+/// The kind of entity that an alert about a network interface has.
+const INTERFACE: &str = "interface";
+
 /// "CRITICAL: Disk full", "RESOLVED: Disk full".
 pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
@@ -22,7 +25,7 @@ pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
         None => text(alert).map(|text| plain::line(&text)).unwrap_or_default(),
     };
     // Some producers begin their text with whom it is about.
-    let whom = Some(whom(alert)).filter(|whom| !more.starts_with(whom.as_str()));
+    let whom = Some(whom(alert)).filter(|_| !begins_with_whom(&more, alert));
     let mut mark = ": ";
     for part in whom.into_iter().chain([more]).filter(|part| !part.is_empty()) {
         notice.push_str(mark);
@@ -75,6 +78,7 @@ pub(crate) fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
         rows.push(("Host", party(host)));
     }
     let is_told = alert.flow.is_some()
+        || (alert.entity_kind == INTERFACE && alert.interface_name.is_some())
         || alert.host.as_ref().is_some_and(|host| is_entity(host, &alert.entity_value));
     if !is_told && !alert.entity_value.trim().is_empty() {
         rows.push(("About", format!("{} {}", alert.entity_kind, alert.entity_value)));
@@ -124,9 +128,21 @@ fn whom(alert: &Alert) -> String {
     let whom = match (&alert.flow, &alert.host) {
         (Some(flow), _) => format!("{} -> {}", address(&flow.client), address(&flow.server)),
         (None, Some(host)) => host.name.clone().unwrap_or_else(|| address(host)),
-        (None, None) => alert.entity_value.clone(),
+        (None, None) => match &alert.interface_name {
+            // Its entity is a number.
+            Some(name) if alert.entity_kind == INTERFACE => name.clone(),
+            _ => alert.entity_value.clone(),
+        },
     };
     plain::line(&whom)
+}
+
+/// The text names whom it is about before anything else, by address or by name.
+fn begins_with_whom(text: &str, alert: &Alert) -> bool {
+    let who = alert.flow.as_ref().map(|flow| &flow.client).or(alert.host.as_ref());
+    let name = who.and_then(|party| party.name.as_deref()).map(plain::line);
+    let names = [Some(whom(alert)), who.map(|party| plain::line(&party.ip)), name];
+    names.iter().flatten().any(|name| !name.is_empty() && text.starts_with(name.as_str()))
 }
 
 /// "192.0.2.1:443 (web-1, CH, attacker)".
