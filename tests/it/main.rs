@@ -4,6 +4,7 @@
 
 mod catalog;
 mod code;
+mod commands;
 mod contract;
 mod doors;
 mod hostile;

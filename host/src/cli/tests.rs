@@ -1,5 +1,9 @@
 //! The commands against the API over a real socket.
 
+mod help;
+mod peer;
+mod words;
+
 use clap::CommandFactory;
 use serde_json::Value;
 
@@ -78,9 +82,9 @@ async fn deliveries_are_listed_and_shown() {
     assert_eq!(lines.len(), 2, "{printed}");
     assert!(lines[0].starts_with("ID") && lines[1].contains("dead"), "{printed}");
     let id = lines[1].split(' ').next().unwrap();
-    let printed = campanile(&host, &["deliveries", id]).await.unwrap();
+    let printed = campanile(&host, &["deliveries", "show", id]).await.unwrap();
     assert!(printed.contains("rejected") && printed.contains("410"), "{printed}");
-    let printed = campanile(&host, &["deliveries", id, "--json"]).await.unwrap();
+    let printed = campanile(&host, &["deliveries", "show", id, "--json"]).await.unwrap();
     assert_eq!(serde_json::from_str::<Value>(&printed).unwrap()["id"], id);
 }
 
@@ -99,7 +103,7 @@ async fn each_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
         (&["send", &good, "--url", &unused], Exit::Unreachable, "campanile serve"),
         (&["send", &good, "--token-file", "/nowhere"], Exit::Config, "--token-file"),
         (&["send", &good, "--token-file", &stranger], Exit::Refused, "needs a token"),
-        (&["deliveries", "01JD8Q5W3V9T6Z0M4K2N7P1R5S-9"], Exit::Refused, "no delivery"),
+        (&["deliveries", "show", "01JD8Q5W3V9T6Z0M4K2N7P1R5S-9"], Exit::Refused, "no delivery"),
         (&["--config", &config, "component", "list"], Exit::Config, "loopback address"),
     ];
     for (args, exit, expected) in table {

@@ -36,7 +36,7 @@ fn files_are_joined_into_one_setup() {
 #[test]
 fn each_fault_of_a_file_is_told_with_its_place_and_no_line_is_quoted() {
     let table = [
-        ("[endpoint.a]\nurl = \"hunter2\nkind = 1", "`a.toml` is not TOML at line 2, column 7: "),
+        ("[endpoint.a]\nurl = \"hunter2\nkind = 1", "`a.toml` is not TOML at line 2, column 15: "),
         ("[endpoint.a]\ntoken = hunter2", "`a.toml` is not TOML at line 2, column 9: "),
         ("[[endpoint]]\nname = 'hunter2'", "a.toml: endpoint: expected tables with their names"),
         ("[endpoint]\nkind = 'hunter2'", "a.toml: endpoint.kind: expected a table"),
