@@ -14,7 +14,8 @@ use crate::tenant::Role;
 #[derive(Debug, clap::Args)]
 pub(super) struct AlertsArgs {
     /// Show this one with its deliveries
-    #[arg(value_name = "ID", conflicts_with_all = ["minimum_severity", "category", "entity", "alert_type"])]
+    #[arg(value_name = "ID")]
+    #[arg(conflicts_with_all = ["minimum_severity", "category", "entity", "alert_type"])]
     id: Option<AlertId>,
     /// Only those of at least this severity
     #[arg(long, value_name = "SEVERITY")]

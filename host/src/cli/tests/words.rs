@@ -37,7 +37,8 @@ fn ops() -> Value {
 fn night() -> Value {
     json!({
         "name": "night", "id": 4, "endpoint": "ops", "state": "paused", "endpoint_state": "active",
-        "pause": {"by": "verdict", "since_ms": 1_790_000_000_000_u64, "code": "404", "detail": "no such room"},
+        "pause": {"by": "verdict", "since_ms": 1_790_000_000_000_u64, "code": "404",
+            "detail": "no such room"},
         "filter": {"minimum_severity": "error", "categories": ["flow"]},
         "settings": {"room": "x"}, "pending": 12, "problems": [], "apply_set": "main", "revision": 2,
         "created_ms": 0, "changed_ms": 0,
