@@ -14,7 +14,8 @@ help: ## List the tasks.
 run: build ## Set up what is missing, build, and start the engine on 127.0.0.1:7700.
 	$(CAMPANILE) serve --show-tokens
 
-demo: build ## Send six sample alerts to the engine that `make run` started, and show them arriving.
+demo: build ## Send six sample alerts through the engine that `make run` started, and show them arriving.
+	@$(CAMPANILE) apply --set demo packaging/demo.toml
 	@target/release/campanile-capture --listen 127.0.0.1:7979 --count 6 --timeout-s 60 \
 		--since "$$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" & \
 	capture=$$!; \

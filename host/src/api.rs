@@ -7,30 +7,36 @@
 //! (`queue`, `records`).
 
 mod alerts;
+mod asked;
 mod body;
+mod endpoints;
+mod files;
 mod guard;
+mod history;
 mod key;
+mod openapi;
 mod problem;
+mod recipients;
 mod server;
+mod trials;
 mod views;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-
 use tokio_util::sync::CancellationToken;
 
+use crate::capability::log::printable;
 use crate::clock::Clock;
 use crate::config::{ApiConfig, IngestConfig};
 use crate::ids::AlertIds;
 use crate::queue::Queue;
 use crate::records::Records;
-use crate::route::Router;
-use crate::runtime::Catalog;
+use crate::roster::Roster;
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::Tokens;
+use crate::trial::Trial;
 
 pub use server::{BindError, Server};
 
@@ -39,8 +45,8 @@ pub use server::{BindError, Server};
 pub struct Engine {
     pub queue: Queue,
     pub records: Records,
-    pub router: Router,
-    pub catalog: Arc<Catalog>,
+    pub roster: Roster,
+    pub trial: Arc<Trial>,
     /// Cancelled once nothing is sent any more.
     pub sending: CancellationToken,
 }
@@ -57,6 +63,8 @@ struct Shared {
     clock: Arc<Clock>,
     ids: AlertIds,
     body_bytes_max: usize,
+    /// Of the routes: OpenAPI 3.1, JSON.
+    description: String,
     /// Values of `Host` we answer to, in lower case.
     hosts: guard::Hosts,
 }
@@ -84,6 +92,8 @@ impl Server {
         clock: Arc<Clock>,
         ingest: &IngestConfig,
     ) -> Routes {
+        let (router, description) = openapi::routes();
+        let names = description.paths.paths.keys().cloned().collect();
         let api = Api(Arc::new(Shared {
             engine,
             tokens,
@@ -91,23 +101,16 @@ impl Server {
             clock,
             ids: AlertIds::default(),
             body_bytes_max: ingest.body_bytes_max.get(),
+            // It is made of texts and lists: always JSON.
+            description: description.to_json().unwrap_or_default(),
             hosts: guard::Hosts::new(self.address(), self.allowed_hosts()),
         }));
-        let router = axum::Router::new()
-            .route(ALERTS, post(alerts::native))
-            .route(NTOPNG, post(alerts::ntopng))
-            .route("/v1/schema/alert", get(views::schema))
-            .route("/v1/deliveries", get(views::deliveries))
-            .route("/v1/deliveries/{id}", get(views::delivery))
-            .route("/v1/kinds", get(views::kinds))
-            .route("/healthz", get(views::health))
-            .route("/readyz", get(views::ready))
-            .route("/metrics", get(views::metrics))
+        let router = router
             .fallback(views::no_route)
             .method_not_allowed_fallback(views::no_method)
             .layer(DefaultBodyLimit::disable())
             .with_state(api.clone());
-        Routes { api, router }
+        Routes { api, router, names }
     }
 }
 
@@ -116,50 +119,57 @@ impl Server {
 pub struct Routes {
     api: Api,
     router: axum::Router,
+    /// Patterns of the routes, for metrics.
+    names: Arc<[String]>,
 }
 
 impl Routes {
-    /// Answers one request.
+    /// Answers one request of `peer`.
     async fn answer(
         &self,
+        peer: SocketAddr,
         mut request: hyper::Request<hyper::body::Incoming>,
     ) -> axum::response::Response {
         use axum::response::IntoResponse;
         use tower::ServiceExt;
 
         let started = std::time::Instant::now();
-        let route = route_name(request.uri().path());
+        let route = self.name(request.uri().path()).to_owned();
+        let source = format!("{peer}, {} {}", request.method(), request.uri().path());
         let response = match guard::admit(&self.api, &request) {
             Err(problem) => problem.into_response(),
             Ok(admitted) => {
                 request.extensions_mut().insert(admitted);
+                request.extensions_mut().insert(asked::Source(printable(&source, 256)));
                 // A router answers every request; it has no error.
                 self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
             }
         };
-        self.api.metrics.answered(route, started.elapsed());
+        self.api.metrics.answered(&route, started.elapsed());
         response
+    }
+
+    /// A bounded name for metrics: paths are made up by whoever asks.
+    fn name(&self, path: &str) -> &str {
+        let is_of = |pattern: &str| {
+            let (mut wanted, mut found) = (pattern.split('/'), path.split('/'));
+            loop {
+                match (wanted.next(), found.next()) {
+                    (None, None) => return true,
+                    (Some(wanted), Some(found))
+                        if wanted == found || wanted.starts_with('{') && !found.is_empty() => {}
+                    _ => return false,
+                }
+            }
+        };
+        // A fixed path before one with a name in it.
+        let exact = self.names.iter().find(|name| *name == path);
+        exact.or_else(|| self.names.iter().find(|name| is_of(name))).map_or("other", String::as_str)
     }
 }
 
 const ALERTS: &str = "/v1/alerts";
 const NTOPNG: &str = "/v1/ingest/ntopng";
-
-/// A bounded name for metrics: paths are made up by whoever asks.
-fn route_name(path: &str) -> &'static str {
-    match path {
-        ALERTS => ALERTS,
-        NTOPNG => NTOPNG,
-        "/v1/deliveries" => "/v1/deliveries",
-        "/v1/schema/alert" => "/v1/schema/alert",
-        "/v1/kinds" => "/v1/kinds",
-        "/healthz" => "/healthz",
-        "/readyz" => "/readyz",
-        "/metrics" => "/metrics",
-        _ if path.starts_with("/v1/deliveries/") => "/v1/deliveries/{id}",
-        _ => "other",
-    }
-}
 
 /// Where the API listens.
 pub fn base_url(address: SocketAddr) -> String {

@@ -4,8 +4,6 @@
 //! in flight end, within the configured time, and what does not is sent again after the next start.
 
 mod build;
-mod preview;
-mod settings;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,12 +21,12 @@ use crate::config::{Config, List, Problem};
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
+use crate::roster::Roster;
 use crate::runtime::{Catalog, RuntimeError};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
-
-pub use preview::{Preview, PreviewError, PreviewInput, Previewer};
+use crate::trial::Trial;
 
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]
@@ -42,40 +40,44 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
     let clock = Arc::new(Clock::default());
     let parts = build::parts(&config).await?;
+    let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(parts.kinds.catalog()));
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let tokens = Tokens::open(&config.data_dir)?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
-    let (destinations, router) = build::destinations(&config, &parts, &records).await?;
-    let metrics =
-        Arc::new(Metrics::new(parts.catalog.kinds().iter().map(|kind| kind.name.as_str())));
-    let dispatch = Arc::new(Dispatch {
-        queue: queue.clone(),
-        runtime: Arc::clone(&parts.runtime),
+    let roster = Roster::open(&store, &queue, parts.kinds).await?;
+    let metrics = Arc::new(Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str())));
+    let trial = Trial {
+        runtime: Arc::clone(&runtime),
         gate: build::gate(&config.limits),
         clock: Arc::clone(&clock),
-        metrics: Arc::clone(&metrics),
         policy: build::retry_policy(&config.retry),
-        batch_max: config.dispatch.batch_max.get(),
         slots: build::slots(&config.limits),
-        destinations,
+        batch_max: config.dispatch.batch_max.get(),
+        roster: roster.clone(),
+    };
+    let dispatch = Arc::new(Dispatch {
+        queue: queue.clone(),
+        runtime: Arc::clone(&runtime),
+        gate: Arc::clone(&trial.gate),
+        clock: Arc::clone(&clock),
+        metrics: Arc::clone(&metrics),
+        policy: trial.policy,
+        batch_max: trial.batch_max,
+        slots: Arc::clone(&trial.slots),
+        roster: roster.clone(),
     });
 
     let server = Server::bind(&config.api).await?;
     let sending = CancellationToken::new();
-    let engine = Engine {
-        queue,
-        records,
-        router,
-        catalog: Arc::clone(&parts.catalog),
-        sending: sending.clone(),
-    };
+    let engine =
+        Engine { queue, records, roster, trial: Arc::new(trial), sending: sending.clone() };
     let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
     info!(
         address = %server.address(),
-        components = parts.catalog.kinds().len(),
-        compiled = parts.catalog.compiled(),
-        allocation = parts.runtime.allocation.name(),
+        components = catalog.kinds().len(),
+        compiled = catalog.compiled(),
+        allocation = runtime.allocation.name(),
         "The engine has started."
     );
     ready(Ready { address: server.address(), config: &config });
@@ -128,7 +130,7 @@ fn ended_early(part: &'static str, joined: Joined) -> AppError {
 
 /// The kinds that are installed.
 pub async fn catalog(config: &Config) -> Result<Arc<Catalog>, AppError> {
-    Ok(build::parts(config).await?.catalog)
+    Ok(Arc::clone(build::parts(config).await?.kinds.catalog()))
 }
 
 /// SIGTERM and SIGINT.

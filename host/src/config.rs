@@ -4,9 +4,8 @@
 //! do; no value of a setting is ever printed. This file is the only one that reads environment
 //! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
 //!
-//! Not here: whether a kind exists and likes its settings (`runtime`).
+//! Not here: endpoints and recipients, which live in the store (`roster`).
 
-mod entries;
 mod limits;
 mod reading;
 
@@ -16,12 +15,12 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use entries::{EndpointConfig, RecipientConfig, Settings};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
 };
 use reading::Reading;
+pub(crate) use reading::expectation;
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -50,8 +49,6 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
-    pub endpoints: Vec<EndpointConfig>,
-    pub recipients: Vec<RecipientConfig>,
 }
 
 impl Config {
@@ -73,19 +70,12 @@ impl Config {
 
         let mut reading = Reading::default();
         let top = Top::read(table, &mut reading);
-        reading.check_names("endpoint", top.endpoint.iter().map(|one| one.name.as_str()));
-        reading.check_names("recipient", top.recipient.iter().map(|one| one.name.as_str()));
         let config = top.check(path, &mut reading);
         if reading.problems.is_empty() {
             Ok(config)
         } else {
             Err(ConfigError::Wrong { path: path.to_owned(), problems: reading.problems })
         }
-    }
-
-    /// The endpoint of that name.
-    pub fn endpoint(&self, name: &str) -> Option<&EndpointConfig> {
-        self.endpoints.iter().find(|one| one.name == name)
     }
 }
 
@@ -120,9 +110,9 @@ pub enum ConfigError {
 }
 
 /// One thing that is wrong, where it is, and what is expected there.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Problem {
-    /// `recipient[2].endpoint`; entries count from 0.
+    /// `limits.call_cpu_ms`, `filter.matchers[2]`; lists count from 0.
     pub place: String,
     pub expected: String,
 }
@@ -159,8 +149,6 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
-    endpoint: Vec<EndpointConfig>,
-    recipient: Vec<RecipientConfig>,
 }
 
 impl Default for Top {
@@ -179,14 +167,23 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
-            endpoint: Vec::new(),
-            recipient: Vec::new(),
         }
     }
 }
 
 impl Top {
     fn read(mut table: toml::Table, reading: &mut Reading) -> Self {
+        for key in ["endpoint", "recipient"] {
+            if table.remove(key).is_some() {
+                reading.problem(
+                    key,
+                    &format!(
+                        "does not stand here: write `[{key}.NAME]` into a file of its own, and \
+                         `campanile apply` that file to the running engine"
+                    ),
+                );
+            }
+        }
         Self {
             api: reading.section("api", &mut table),
             ingest: reading.section("ingest", &mut table),
@@ -196,8 +193,6 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
-            endpoint: reading.entries("endpoint", &mut table),
-            recipient: reading.entries("recipient", &mut table),
             ..reading.table("", table)
         }
     }
@@ -220,12 +215,6 @@ impl Top {
         self.api.check(reading);
         self.limits.check(reading);
         self.retry.check(reading);
-        for (at, one) in self.endpoint.iter().enumerate() {
-            one.check(&format!("endpoint[{at}]"), reading);
-        }
-        for (at, one) in self.recipient.iter().enumerate() {
-            one.check(&format!("recipient[{at}]"), &self.endpoint, reading);
-        }
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -248,8 +237,6 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
-            endpoints: self.endpoint,
-            recipients: self.recipient,
         }
     }
 }

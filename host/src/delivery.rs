@@ -12,6 +12,8 @@ pub struct Delivery {
     pub alert: Arc<Alert>,
     /// Tries that are recorded for it.
     pub attempts: u32,
+    /// Of them, those before it was sent again by hand: they do not count for its end.
+    pub forgiven: u32,
     /// When the first of them was made, milliseconds since the Unix epoch.
     pub first_ms: Option<u64>,
     /// What the service calls the message that told of this episode before.
@@ -132,7 +134,9 @@ pub enum Fate {
 }
 
 /// Where a delivery stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     Pending,
@@ -142,9 +146,11 @@ pub enum State {
 }
 
 /// One delivery as an operator sees it.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct DeliveryRecord {
+    #[schema(value_type = String)]
     pub id: DeliveryId,
+    #[schema(value_type = String)]
     pub alert: AlertId,
     pub recipient: String,
     pub state: State,
@@ -153,11 +159,13 @@ pub struct DeliveryRecord {
     /// When it is tried next, for a pending one, in milliseconds since the Unix epoch; in the past
     /// where only its turn is waited for. A fresh one is due since it was received.
     pub due_ms: Option<u64>,
+    /// Why it ended without a try: `recipient-removed`.
+    pub cause: Option<String>,
     pub last: Option<AttemptRecord>,
 }
 
 /// The newest try of a delivery as an operator sees it.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct AttemptRecord {
     pub message: String,
     pub number: u32,

@@ -30,7 +30,7 @@ pub struct Arrival<'a> {
 }
 
 /// A body in which not even single alerts can be told apart. Line and column count from 1.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, utoipa::ToSchema)]
 #[error("line {line}, column {column}: expected {expected}")]
 pub struct BadBody {
     pub line: usize,
@@ -53,7 +53,7 @@ impl BadBody {
 }
 
 /// Why one alert of a request was not taken, in words for whoever wrote the sender.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, utoipa::ToSchema)]
 #[error("{}", self.sentence())]
 pub struct Rejection {
     /// Which alert of the request, from 0.

@@ -7,6 +7,8 @@
 //!
 //! Not here: deciding when to retry (`dispatch::backoff`) and what to send (`format`).
 
+mod again;
+mod close;
 mod ingest;
 mod lane;
 mod lanes;
@@ -26,8 +28,9 @@ use self::lane::Readiness;
 use self::lanes::{Cell, Lanes};
 pub use self::lease::Lease;
 use crate::alert::Alert;
+use crate::audit::Entry;
 use crate::delivery::{Attempt, Delivery, Fate, Message};
-use crate::ids::{RecipientId, TenantId};
+use crate::ids::{DeliveryId, RecipientId, TenantId};
 use crate::store::{Refusal, Store, StoreError, locked};
 
 /// A handle to the queue of a store. There is one queue per store; handles are clones of it.
@@ -79,6 +82,16 @@ pub enum CommitError {
     Store(#[source] StoreError),
 }
 
+impl CommitError {
+    fn refused(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Crowded => overloaded(1),
+            Refusal::DiskFull => overloaded(30),
+            Refusal::Closed => Self::Store(StoreError::Closed),
+        }
+    }
+}
+
 /// What is owed right now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueStats {
@@ -109,11 +122,7 @@ impl Queue {
             return Err(overloaded(5));
         }
         let (job, weight, answer) = Ingest::new(batch, self.lanes.clone());
-        self.store.ingest(Box::new(job), weight).map_err(|refusal| match refusal {
-            Refusal::Crowded => overloaded(1),
-            Refusal::DiskFull => overloaded(30),
-            Refusal::Closed => CommitError::Store(StoreError::Closed),
-        })?;
+        self.store.ingest(Box::new(job), weight).map_err(CommitError::refused)?;
         // Past the wait the job is withdrawn, unless the writer has begun it.
         let Ok(answered) = tokio::time::timeout(self.lanes.limits.commit_wait, answer).await else {
             return Err(CommitError::Slow { retry_after: Duration::from_secs(1) });
@@ -186,6 +195,33 @@ impl Queue {
         }
     }
 
+    /// The recipient was removed: from now on nothing becomes owed to it.
+    pub fn close(&self, recipient: RecipientId) {
+        self.lanes.close(recipient);
+    }
+
+    /// Ends what a removed recipient was still owed, as dead; how much. To be called when nothing of
+    /// it is leased any more.
+    pub async fn abandon(&self, recipient: RecipientId) -> Result<u64, StoreError> {
+        close::abandon(&self.store, &self.lanes, recipient).await
+    }
+
+    /// Makes dead deliveries pending again, behind all that waits. Each is formatted anew, and has
+    /// the tries of a new one. Those that are not dead any more, or not of `tenant`, are left out.
+    /// `entry` tells of it in the audit log.
+    pub async fn retry(
+        &self,
+        tenant: TenantId,
+        deliveries: Vec<DeliveryId>,
+        entry: Entry,
+    ) -> Result<Vec<DeliveryId>, CommitError> {
+        let count = deliveries.len() as u64;
+        if self.lanes.pending.count().saturating_add(count) > self.lanes.limits.pending_count {
+            return Err(overloaded(5));
+        }
+        again::retry(&self.store, &self.lanes, tenant, deliveries, entry).await
+    }
+
     /// Nothing of this recipient is due before `until_ms`, milliseconds since the Unix epoch. The
     /// latest of several holds counts.
     pub fn hold(&self, recipient: RecipientId, until_ms: u64) {
@@ -216,7 +252,6 @@ fn overloaded(seconds: u64) -> CommitError {
 }
 
 /// Alerts to be taken in by one commit, all or none.
-#[derive(Debug)]
 pub struct Batch {
     pub tenant: TenantId,
     pub alerts: Vec<Owed>,
@@ -224,9 +259,30 @@ pub struct Batch {
     pub key: Option<BatchKey>,
     /// What the sender is answered; remembered with the key.
     pub answer: String,
+    /// Asked where an alert turns out to belong to an episode that is known: only the commit sees
+    /// the episodes of the batches before it.
+    pub within: Option<Within>,
 }
 
-/// One alert and whom it is owed to (may be nobody).
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("alerts", &self.alerts.len()).finish_non_exhaustive()
+    }
+}
+
+/// Who is owed an alert of a known episode.
+pub type Within = Arc<dyn Fn(&Alert, Known<'_>) -> Vec<RecipientId> + Send + Sync>;
+
+/// What is known of the episode that an alert belongs to.
+#[derive(Clone, Copy, Debug)]
+pub enum Known<'a> {
+    /// The alert is a release, and its engage was owed to these.
+    Told(&'a [RecipientId]),
+    /// The alert is an engage like the one that is open: the same thing, since the same time.
+    Repeated,
+}
+
+/// One alert and whom it is owed to (may be nobody), as long as nothing is known of its episode.
 #[derive(Debug)]
 pub struct Owed {
     pub alert: Alert,

@@ -31,7 +31,7 @@ use wasmtime::{Engine, PoolingAllocatorMetrics};
 
 pub use catalog::{Catalog, Kind};
 pub use compile::Code;
-pub use deliver::{Delivering, Told, Try};
+pub use deliver::{Delivering, Told, Try, probe};
 pub use engine::Allocation;
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};

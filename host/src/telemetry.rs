@@ -121,8 +121,8 @@ impl Metrics {
     }
 
     /// A request was answered; `route` is the pattern, not the path.
-    pub fn answered(&self, route: &'static str, took: Duration) {
-        self.answers.get_or_create(&Route { route }).observe(took.as_secs_f64());
+    pub fn answered(&self, route: &str, took: Duration) {
+        self.answers.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
     }
 
     /// What the queue holds right now.
@@ -175,7 +175,7 @@ struct Call {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
-    route: &'static str,
+    route: String,
 }
 
 /// How logs look.

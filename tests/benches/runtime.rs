@@ -10,6 +10,7 @@ use campanile::delivery::{Delivery, Message};
 use campanile::dispatch::{Destination, Endpoint, Site};
 use campanile::ids::{AlertIds, DeliveryId, EndpointId, MessageId, RecipientId, TenantId};
 use campanile::ingest::{Arrival, ntopng};
+use campanile::runtime::bindings::kind;
 use campanile::runtime::{Catalog, Delivering, Formatting, Limits, Runtime, Try};
 use campanile_tests::alerts::{envelope, flow};
 use campanile_tests::site::target;
@@ -121,6 +122,7 @@ impl Stage {
                 id: DeliveryId { alert: alert.id, recipient: RecipientId(1) },
                 alert: Arc::new(alert),
                 attempts: 0,
+                forgiven: 0,
                 first_ms: None,
                 previous: None,
             })
@@ -163,7 +165,13 @@ impl Stage {
             settings: [0; 32],
         };
         let Destination { endpoint, settings, .. } = &self.destination;
-        let this = Try { number: 1, now_ms: 1, first_ms: 1, zone: &self.zone };
+        let this = Try {
+            number: 1,
+            now_ms: 1,
+            first_ms: 1,
+            zone: &self.zone,
+            purpose: kind::Purpose::Live,
+        };
         let begun = Instant::now();
         for _ in 0..times {
             let door = HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone());

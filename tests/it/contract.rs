@@ -5,6 +5,7 @@
 mod deliver;
 mod fill;
 mod format;
+mod probe;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,8 +40,7 @@ async fn every_case_of_every_component_holds() {
             let held = match case["kind"].as_str() {
                 Some("format") => format::run(&stage, kind, &case).await,
                 Some("deliver") => deliver::run(&stage, kind, &case).await,
-                // The engine does not call `probe` yet: there is nothing to run it through.
-                Some("probe") => Ok(()),
+                Some("probe") => probe::run(&stage, kind, &case).await,
                 other => {
                     Err(format!("expected the kind `format`, `deliver` or `probe`, got {other:?}"))
                 }
@@ -105,7 +105,14 @@ fn deliveries(case: &Value) -> Result<Vec<Delivery>, String> {
 
 fn owed(alert: Alert) -> Delivery {
     let id = DeliveryId { alert: alert.id, recipient: RecipientId(1) };
-    Delivery { id, alert: Arc::new(alert), attempts: 0, first_ms: None, previous: None }
+    Delivery {
+        id,
+        alert: Arc::new(alert),
+        attempts: 0,
+        forgiven: 0,
+        first_ms: None,
+        previous: None,
+    }
 }
 
 /// Every file of cases, with the name of its component.

@@ -78,7 +78,7 @@ async fn besieged(capture: &Capture) -> Site {
             "ops",
             "hook",
             &json!({}),
-            "minimum_severity = \"none\"\ncategories = [\"ops\"]",
+            &json!({ "minimum_severity": "none", "categories": ["ops"] }),
         );
     for &(place, attack, _) in ATTACKS {
         let settings = json!({
@@ -91,7 +91,7 @@ async fn besieged(capture: &Capture) -> Site {
 }
 
 fn attacked(site: Site, name: &str, settings: &Value) -> Site {
-    let filter = format!("minimum_severity = \"none\"\ncategories = [\"{name}\"]");
+    let filter = json!({ "minimum_severity": "none", "categories": [name] });
     site.endpoint(name, "hostile", settings).recipient_of(name, name, &json!({}), &filter)
 }
 

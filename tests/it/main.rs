@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod audit;
 mod catalog;
 mod code;
 mod commands;
@@ -12,7 +13,10 @@ mod kill;
 mod latency;
 mod layout;
 mod memory;
+mod openapi;
 mod path;
 mod restart;
+mod roster;
 mod runtime;
 mod timeouts;
+mod trials;

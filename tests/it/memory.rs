@@ -46,7 +46,7 @@ async fn a_store_finds_nothing_of_what_another_recipient_s_store_left() {
         }
         for attack in ["canary-write", "canary-read", "canary"] {
             let settings = json!({"url": capture.url(), "attack": attack});
-            let filter = format!("minimum_severity = \"none\"\ncategories = [\"{attack}\"]");
+            let filter = json!({ "minimum_severity": "none", "categories": [attack] });
             site = site.endpoint(attack, "hostile", &settings);
             site = site.recipient_of(attack, attack, &json!({}), &filter);
         }

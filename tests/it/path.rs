@@ -224,7 +224,7 @@ async fn a_release_waits_for_its_engage_though_others_pass() {
 async fn a_recipient_gets_what_its_severity_and_categories_let_through() {
     let capture = Capture::answering([200]).await;
     let everything = Capture::answering([200]).await;
-    let filter = "minimum_severity = \"error\"\ncategories = [\"security\", \"system\"]";
+    let filter = &json!({ "minimum_severity": "error", "categories": ["security", "system"] });
     let site = Site::new()
         .await
         .endpoint("hook", "webhook", &json!({"url": capture.url()}))

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 use tokio::task::JoinSet;
@@ -125,6 +125,21 @@ impl Engine {
     /// POST with the ingest token, whatever the answer.
     pub async fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> Answer {
         self.ask(&Ask::post(path, body).bearing(&self.ingest_token)).await
+    }
+
+    /// A request with the admin token and a JSON body, whatever the answer.
+    pub async fn call(&self, method: &'static str, path: &str, body: &Value) -> Answer {
+        let mut ask = Ask::post(path, body.to_string());
+        ask.method = method;
+        self.ask(&ask.bearing(&self.admin_token)).await
+    }
+
+    /// Makes endpoints and recipients be as `setup` says, no more and no less.
+    pub async fn apply(&self, setup: &Value) -> Value {
+        let body = json!({ "set": "test", "prune": true, "setup": setup });
+        let answer = self.call("POST", "/v1/apply", &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
     }
 
     /// Posts alerts in the engine's own schema; their ids.

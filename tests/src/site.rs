@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -20,7 +20,8 @@ use crate::engine::Engine;
 pub struct Site {
     folder: TempDir,
     tables: BTreeMap<String, Vec<String>>,
-    lists: String,
+    endpoints: Map<String, Value>,
+    recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
     _turn: Turn,
@@ -44,8 +45,8 @@ impl Site {
         fs::create_dir_all(&beside).expect("a folder in the target folder");
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
         link_components(&folder.path().join("components"));
-        let (tables, lists) = (BTreeMap::new(), String::new());
-        let site = Self { folder, tables, lists, address_space: None, _turn: turn };
+        let (tables, endpoints, recipients) = (BTreeMap::new(), Map::new(), Map::new());
+        let site = Self { folder, tables, endpoints, recipients, address_space: None, _turn: turn };
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
     }
@@ -69,48 +70,53 @@ impl Site {
 
     #[must_use]
     pub fn endpoint(mut self, name: &str, kind: &str, settings: &Value) -> Self {
-        let settings = toml(settings);
-        write!(
-            self.lists,
-            "\n[[endpoint]]\nname = \"{name}\"\nkind = \"{kind}\"\nsettings = {settings}\n"
-        )
-        .expect("a string takes all");
+        self.endpoints.insert(name.to_owned(), json!({ "kind": kind, "settings": settings }));
         self
     }
 
     /// Takes all endpoints and recipients out.
     #[must_use]
     pub fn without_recipients(mut self) -> Self {
-        self.lists.clear();
+        self.endpoints.clear();
+        self.recipients.clear();
         self
     }
 
     /// A recipient of everything.
     #[must_use]
     pub fn recipient(self, name: &str, endpoint: &str, settings: &Value) -> Self {
-        self.recipient_of(name, endpoint, settings, "minimum_severity = \"none\"")
+        self.recipient_of(name, endpoint, settings, &json!({ "minimum_severity": "none" }))
     }
 
-    /// A recipient with a filter, as TOML writes it.
+    /// A recipient with a filter.
     #[must_use]
     pub fn recipient_of(
         mut self,
         name: &str,
         endpoint: &str,
         settings: &Value,
-        filter: &str,
+        filter: &Value,
     ) -> Self {
-        let settings = toml(settings);
-        write!(
-            self.lists,
-            "\n[[recipient]]\nname = \"{name}\"\nendpoint = \"{endpoint}\"\n{filter}\nsettings = {settings}\n"
-        )
-        .expect("a string takes all");
+        let recipient = json!({ "endpoint": endpoint, "settings": settings, "filter": filter });
+        self.recipients.insert(name.to_owned(), recipient);
         self
     }
 
-    /// Starts the engine and waits until it listens; panics with its log if it does not.
+    /// The endpoints and recipients, as `POST /v1/apply` takes them.
+    pub fn setup(&self) -> Value {
+        json!({ "endpoint": self.endpoints, "recipient": self.recipients })
+    }
+
+    /// Starts the engine, waits until it listens, and sets up the endpoints and recipients; panics
+    /// with its log if it does not.
     pub async fn start(&self) -> Engine {
+        let engine = Engine::start(self.spawn(), self).await;
+        engine.apply(&self.setup()).await;
+        engine
+    }
+
+    /// Starts the engine and waits until it listens, with what it has from before.
+    pub async fn start_as_it_was(&self) -> Engine {
         Engine::start(self.spawn(), self).await
     }
 
@@ -179,7 +185,7 @@ impl Site {
             }
             text += &(lines.join("\n") + "\n");
         }
-        text + &self.lists
+        text
     }
 
     /// Where its components are, each a folder or a link to one.
@@ -246,45 +252,9 @@ fn missing(error: &dyn std::fmt::Display) -> ! {
     panic!("cannot start {} ({error}); run `make build`", binary().display())
 }
 
-/// A JSON value as TOML writes it, in one line.
-fn toml(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(key, value)| format!("{} = {}", Value::from(key.as_str()), toml(value)));
-            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
-        }
-        Value::Array(items) => {
-            format!("[{}]", items.iter().map(toml).collect::<Vec<_>>().join(", "))
-        }
-        // Strings, numbers and booleans are written alike in both.
-        plain => plain.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn settings_are_written_as_an_inline_table() {
-        let table = [
-            (json!({}), "{  }"),
-            (
-                json!({"url": "http://x/\"q\"", "max": 3}),
-                r#"{ "max" = 3, "url" = "http://x/\"q\"" }"#,
-            ),
-            (
-                json!({"headers": {"X-A": "b"}, "on": [true]}),
-                r#"{ "headers" = { "X-A" = "b" }, "on" = [true] }"#,
-            ),
-        ];
-        for (value, expected) in table {
-            assert_eq!(toml(&value), expected, "{value}");
-        }
-    }
 
     #[tokio::test]
     async fn a_key_set_twice_has_its_last_value_and_stands_in_its_table() {

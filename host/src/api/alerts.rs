@@ -3,34 +3,63 @@
 //! Promise: what is answered as accepted is on disk. What is not answered as accepted may be there
 //! too, and then a repeat of the same batch is answered as accepted and goes out once.
 
+#![expect(unused_qualifications, reason = "the macro that describes a route writes them")]
+
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{Query, Request, State, rejection::QueryRejection};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, Layout};
 use super::guard::Admitted;
-use super::problem::{Place, Problem};
+use super::problem::{Details, Place, Problem};
 use super::{Api, key};
 use crate::alert::Alert;
 use crate::ids::{AlertId, TenantId};
 use crate::ingest::{Arrival, Rejection, native as native_schema, ntopng as envelope};
-use crate::queue::{Batch, BatchKey, CommitError, Committed, Owed};
+use crate::queue::{Batch, BatchKey, Committed, Known, Owed, Within};
+use crate::route::Episode;
 use crate::tenant::{Caller, Role};
 
 const NATIVE: &str = "native";
 const NTOPNG: &str = "ntopng";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-#[derive(Debug, Default, Deserialize)]
+/// What became of the alerts of a request.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Answer {
+    /// Ids of what was taken in, in the order of the request.
+    #[schema(value_type = Vec<String>)]
+    accepted: Vec<AlertId>,
+    rejected: Vec<Rejection>,
+}
+
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Options {
     /// Take what is good and list what is not, instead of taking nothing.
     partial: bool,
 }
 
-/// `POST /v1/alerts`: one alert, an array, or one per line, in our own schema.
+/// Takes alerts in our own schema: one, an array, or one per line.
+#[utoipa::path(post, path = "/v1/alerts", tag = "alerts", params(Options,
+        ("Idempotency-Key" = Option<String>, Header, description = "How a repeat of this batch is known for ten minutes")),
+    request_body(content = Object, description = "As `GET /v1/schema/alert` describes an alert; or an array of them"),
+    responses(
+    (status = 200, body = Answer, description = "On disk, with all that is owed"),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 401, body = Details, content_type = "application/problem+json"),
+    (status = 408, body = Details, content_type = "application/problem+json"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
+    (status = 503, body = Details, content_type = "application/problem+json",
+        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
+))]
 pub(super) async fn native(
     State(api): State<Api>,
     Extension(Admitted(caller)): Extension<Admitted>,
@@ -80,10 +109,23 @@ async fn take_native(
              `?partial=true` to have the others taken in",
         ));
     }
-    commit(api, NATIVE, caller.tenant, alerts, &rejected, key).await
+    commit(api, NATIVE, caller.tenant, alerts, rejected, key).await
 }
 
-/// `POST /v1/ingest/ntopng`: the envelope of ntopng's webhook endpoint.
+/// Takes the envelope of ntopng's webhook endpoint, of any version.
+#[utoipa::path(post, path = "/v1/ingest/ntopng", tag = "alerts", params(
+        ("Idempotency-Key" = Option<String>, Header, description = "How a repeat of this batch is known for ten minutes")),
+    request_body(content = Object, description = "ntopng's envelope, with `alerts`"), responses(
+    (status = 200, body = Answer, description = "On disk, with all that is owed"),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 401, body = Details, content_type = "application/problem+json"),
+    (status = 408, body = Details, content_type = "application/problem+json"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
+    (status = 503, body = Details, content_type = "application/problem+json",
+        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
+))]
 pub(super) async fn ntopng(
     State(api): State<Api>,
     Extension(Admitted(caller)): Extension<Admitted>,
@@ -121,10 +163,10 @@ async fn take_ntopng(
         Problem::bad_input(vec![Place::Body(bad)], "expected the JSON envelope of ntopng's webhook")
     })?;
     let key = key::of(&head.headers, &body, &caller, NTOPNG)?;
-    commit(api, NTOPNG, caller.tenant, envelope.alerts, &[], key).await
+    commit(api, NTOPNG, caller.tenant, envelope.alerts, Vec::new(), key).await
 }
 
-fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {
+pub(super) fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {
     Arrival { tenant, now_ms: api.clock.now_ms(), ids: &api.ids }
 }
 
@@ -134,14 +176,9 @@ async fn commit(
     producer: &'static str,
     tenant: TenantId,
     alerts: Vec<Alert>,
-    rejected: &[Rejection],
+    rejected: Vec<Rejection>,
     key: BatchKey,
 ) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Answer<'a> {
-        accepted: Vec<AlertId>,
-        rejected: &'a [Rejection],
-    }
     let accepted: Vec<AlertId> = alerts.iter().map(|one| one.id).collect();
     let count = accepted.len();
     let answer = serde_json::to_string(&Answer { accepted, rejected })
@@ -151,9 +188,15 @@ async fn commit(
         return Ok(json(answer));
     }
 
-    let route = |alert: Alert| Owed { recipients: api.engine.router.route(&alert), alert };
+    let router = Arc::clone(&api.engine.roster.live().router);
+    let route = |alert: Alert| Owed { recipients: router.route(&alert, Episode::Fresh), alert };
     let alerts = alerts.into_iter().map(route).collect();
-    let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone() };
+    let within: Within = Arc::new(move |alert, known| match known {
+        Known::Told(told) => router.route(alert, Episode::Told(told)),
+        Known::Repeated => router.route(alert, Episode::Repeated),
+    });
+    let within = Some(within);
+    let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone(), within };
     match api.engine.queue.commit(batch).await {
         Ok(Committed::Fresh) => {
             api.metrics.accepted(producer, count);
@@ -171,18 +214,7 @@ async fn commit(
             "this `Idempotency-Key` came with another body within the last ten minutes; give each \
              batch a key of its own",
         )),
-        Err(CommitError::Overloaded { retry_after }) => Err(Problem::busy(
-            "overloaded",
-            retry_after,
-            "more waits than can be kept now; send the same again, unchanged, after `Retry-After`",
-        )),
-        Err(CommitError::Slow { retry_after }) => Err(Problem::busy(
-            "slow-store",
-            retry_after,
-            "the store did not answer in time, and the batch may have been taken in; send the \
-             same again, unchanged: it is known by its key, and goes out once",
-        )),
-        Err(CommitError::Store(error)) => Err(error.into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -7,9 +7,14 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use crate::config;
 use crate::ingest::{BadBody, Rejection};
+use crate::queue::CommitError;
+use crate::roster::{ChangeError, Expect};
 use crate::store::StoreError;
+use crate::trial::TargetError;
 
 /// Why a request is not answered as asked. Documented in `docs/api.md`.
 #[derive(Debug)]
@@ -23,12 +28,29 @@ pub(super) struct Problem {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// Why a request was not answered as asked (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Details {
+    /// `urn:campanile:problem:` and the code.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// A stable word for programs; docs/api.md lists them.
+    code: &'static str,
+    /// For people: what is wrong, and what to do.
+    detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Place>,
+}
+
 /// Where bad input is. Positions count from 0, lines and columns from 1.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub(super) enum Place {
     Alert(Rejection),
     Body(BadBody),
+    Setting(config::Problem),
 }
 
 impl Problem {
@@ -49,6 +71,14 @@ impl Problem {
     pub(super) fn bad_input(errors: Vec<Place>, detail: &str) -> Self {
         let mut problem = Self::new(StatusCode::BAD_REQUEST, "bad-input", detail);
         problem.errors = errors;
+        problem
+    }
+
+    /// Something that is written well and cannot be used, each fault with its place.
+    pub(super) fn bad_setup(problems: Vec<config::Problem>) -> Self {
+        let detail = "nothing was changed: what is written cannot be used; `errors` says where";
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-setup", detail);
+        problem.errors = problems.into_iter().map(Place::Setting).collect();
         problem
     }
 
@@ -77,6 +107,14 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
     }
 
+    /// What a `PUT` that was only to make something is answered where there is something.
+    pub(super) fn of_precondition(mut self, expect: Expect) -> Self {
+        if expect == Expect::Absent && self.code == "name-taken" {
+            (self.status, self.code) = (StatusCode::PRECONDITION_FAILED, "changed-meanwhile");
+        }
+        self
+    }
+
     /// Not now: to be sent again, unchanged, after `wait`.
     pub(super) fn busy(code: &'static str, wait: Duration, detail: &str) -> Self {
         // Rounded up, since zero would mean at once.
@@ -98,25 +136,65 @@ impl From<StoreError> for Problem {
     }
 }
 
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let (status, code) = match error {
+            ChangeError::Problems(problems) => return Self::bad_setup(problems),
+            ChangeError::Store(error) => return error.into(),
+            ChangeError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
+            ChangeError::NameTaken { .. } => (StatusCode::CONFLICT, "name-taken"),
+            ChangeError::InUse { .. } => (StatusCode::CONFLICT, "in-use"),
+            ChangeError::KindFixed { .. } => (StatusCode::CONFLICT, "kind-fixed"),
+            ChangeError::OtherSet { .. } => (StatusCode::CONFLICT, "other-set"),
+            ChangeError::Outdated { .. } => (StatusCode::PRECONDITION_FAILED, "changed-meanwhile"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<TargetError> for Problem {
+    fn from(error: TargetError) -> Self {
+        match error {
+            TargetError::Problems(problems) => Self::bad_setup(problems),
+            TargetError::NotFound { .. } => {
+                Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
+            }
+            TargetError::Nobody => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-setup", error.to_string())
+            }
+        }
+    }
+}
+
+impl From<CommitError> for Problem {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Overloaded { retry_after } => Self::busy(
+                "overloaded",
+                retry_after,
+                "more waits than can be kept now; send the same again, unchanged, after \
+                 `Retry-After`",
+            ),
+            CommitError::Slow { retry_after } => Self::busy(
+                "slow-store",
+                retry_after,
+                "the store did not answer in time, and the batch may have been taken in; send the \
+                 same again, unchanged: it is known by its key, and goes out once",
+            ),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            r#type: String,
-            title: &'a str,
-            status: u16,
-            code: &'a str,
-            detail: &'a str,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            errors: &'a [Place],
-        }
-        let body = Body {
+        let body = Details {
             r#type: format!("urn:campanile:problem:{}", self.code),
-            title: self.status.canonical_reason().unwrap_or("Error"),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             status: self.status.as_u16(),
             code: self.code,
-            detail: &self.detail,
-            errors: &self.errors,
+            detail: self.detail,
+            errors: self.errors,
         };
         let mut response = (self.status, Json(&body)).into_response();
         let headers = response.headers_mut();

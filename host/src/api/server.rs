@@ -65,8 +65,8 @@ impl Server {
                 Some(joined) = connections.join_next() => finish(joined),
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => {
                     match accepted {
-                        Ok((stream, _peer)) => {
-                            connections.spawn(converse(stream, routes.clone(), stop.clone()));
+                        Ok((stream, peer)) => {
+                            connections.spawn(converse(stream, peer, routes.clone(), stop.clone()));
                         }
                         Err(error) => {
                             warn!(error = %error, "A connection could not be accepted; will retry.");
@@ -94,12 +94,12 @@ impl Server {
 }
 
 /// Answers the requests of one connection, one after the other.
-async fn converse(stream: TcpStream, routes: Routes, stop: CancellationToken) {
+async fn converse(stream: TcpStream, peer: SocketAddr, routes: Routes, stop: CancellationToken) {
     // Answers are small, and senders wait for them.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| {
         let routes = routes.clone();
-        async move { Ok::<_, Infallible>(routes.answer(request).await) }
+        async move { Ok::<_, Infallible>(routes.answer(peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

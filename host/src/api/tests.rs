@@ -282,9 +282,9 @@ async fn deliveries_are_listed_by_state_and_page_and_shown_with_their_tries() {
 
     let page = host.get("/v1/deliveries?limit=2").await;
     let next = page.json()["next"].as_str().unwrap().to_owned();
-    assert_eq!((count(&page), &page.json()["deliveries"][1]["id"]), (2, &json!(next)));
-    let rest = host.get(&format!("/v1/deliveries?before={next}")).await;
-    assert_eq!(count(&rest), 1);
+    assert_eq!(count(&page), 2);
+    let rest = host.get(&format!("/v1/deliveries?cursor={next}")).await;
+    assert_eq!((count(&rest), &rest.json()["next"]), (1, &json!(null)));
     let dead = host.get("/v1/deliveries?state=dead").await;
     assert_eq!(count(&dead), 1);
     assert_eq!(count(&host.get("/v1/deliveries?state=delivered").await), 0);
@@ -297,12 +297,12 @@ async fn deliveries_are_listed_by_state_and_page_and_shown_with_their_tries() {
         ("/v1/deliveries?limit=0", 400),
         ("/v1/deliveries?limit=1001", 400),
         ("/v1/deliveries?limit=many", 400),
-        ("/v1/deliveries?before=x", 400),
+        ("/v1/deliveries?cursor=x", 400),
         ("/v1/deliveries?colour=red", 400),
         ("/v1/deliveries/x", 400),
         ("/v1/deliveries/01JD8Q5W3V9T6Z0M4K2N7P1R5S-9", 404),
         ("/nowhere", 404),
-        ("/v1/alerts", 405),
+        ("/v1/apply", 405),
     ];
     for (path, expected) in table {
         assert_eq!(host.get(path).await.status, expected, "{path}");

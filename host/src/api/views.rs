@@ -1,129 +1,105 @@
 //! The routes that only look.
 
-use axum::extract::{Path, Query, State, rejection::QueryRejection};
+use axum::Json;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::Api;
-use super::guard::Admitted;
-use super::problem::Problem;
-use crate::delivery::{AttemptRecord, DeliveryRecord, State as DeliveryState};
-use crate::ids::{DeliveryId, TenantId};
+use super::asked::not_found;
+use super::problem::{Details, Problem};
 use crate::ingest::native;
-use crate::records::DeliveryQuery;
 use crate::runtime::Kind;
 use crate::telemetry::METRICS_TYPE;
 
-const LIMIT_DEFAULT: u32 = 50;
-const LIMIT_MAX: u32 = 1000;
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Filter {
-    state: Option<String>,
-    limit: Option<u32>,
-    before: Option<String>,
+/// A kind of endpoint that is installed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KindView {
+    name: String,
+    title: String,
+    summary: String,
+    /// The world of the contract whose imports it may have.
+    world: &'static str,
+    /// Where it may speak to; `{name}` stands for an endpoint setting.
+    origins: Vec<String>,
+    /// Of its WebAssembly, hexadecimal.
+    sha256: String,
+    /// JSON Schema of an endpoint's settings; `writeOnly` marks credentials.
+    #[schema(value_type = Object)]
+    endpoint_schema: serde_json::Value,
+    /// JSON Schema of a recipient's settings.
+    #[schema(value_type = Object)]
+    recipient_schema: serde_json::Value,
 }
 
-/// `GET /v1/deliveries`: newest first; `next` is the `before` of the next page.
-pub(super) async fn deliveries(
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Kinds {
+    kinds: Vec<KindView>,
+}
+
+/// The kinds of endpoint that are installed.
+#[utoipa::path(get, path = "/v1/kinds", tag = "kinds", responses((status = 200, body = Kinds)))]
+pub(super) async fn kinds(State(api): State<Api>) -> Json<Kinds> {
+    let kinds = api.engine.roster.kinds().catalog().kinds();
+    Json(Kinds { kinds: kinds.iter().map(|kind| kind_view(kind)).collect() })
+}
+
+/// One kind. In a name with a namespace the slash is written `%2F`.
+#[utoipa::path(get, path = "/v1/kinds/{name}", tag = "kinds",
+    params(("name" = String, Path, description = "Its name")), responses(
+    (status = 200, body = KindView),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+))]
+pub(super) async fn kind(
     State(api): State<Api>,
-    Extension(admitted): Extension<Admitted>,
-    filter: Result<Query<Filter>, QueryRejection>,
-) -> Result<Response, Problem> {
-    let Query(filter) = filter.map_err(|_| {
-        Problem::bad_request("expected no parameters but `state`, `limit` and `before`")
-    })?;
-    let query = read_query(&filter)?;
-    let list = api.engine.records.deliveries(tenant(admitted)?, query).await?;
-    let full = u32::try_from(list.len()).is_ok_and(|count| count >= query.limit);
-    let next = list.last().filter(|_| full).map(|last| last.id);
-    Ok(Json(json!({ "deliveries": list, "next": next })).into_response())
+    Path(name): Path<String>,
+) -> Result<Json<KindView>, Problem> {
+    let kind = api.engine.roster.kinds().catalog().kind(&name);
+    Ok(Json(kind_view(kind.ok_or_else(|| not_found("kind", &name))?)))
 }
 
-fn read_query(filter: &Filter) -> Result<DeliveryQuery, Problem> {
-    let state = match filter.state.as_deref() {
-        None => None,
-        Some("pending") => Some(DeliveryState::Pending),
-        Some("delivered") => Some(DeliveryState::Delivered),
-        Some("skipped") => Some(DeliveryState::Skipped),
-        Some("dead") => Some(DeliveryState::Dead),
-        Some(_) => {
-            return Err(Problem::bad_request(
-                "`state`: expected `pending`, `delivered`, `skipped` or `dead`",
-            ));
-        }
-    };
-    let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(Problem::bad_request(format!("`limit`: expected 1 to {LIMIT_MAX}")));
+fn kind_view(kind: &Kind) -> KindView {
+    KindView {
+        name: kind.name.clone(),
+        title: kind.descriptor.title.clone(),
+        summary: kind.descriptor.summary.clone(),
+        world: kind.manifest.world.name(),
+        origins: kind.manifest.origins.clone(),
+        sha256: kind.sha256(),
+        endpoint_schema: schema_value(&kind.descriptor.endpoint_schema),
+        recipient_schema: schema_value(&kind.descriptor.recipient_schema),
     }
-    let before = filter.before.as_deref().map(str::parse::<DeliveryId>).transpose();
-    let before = before.map_err(|error| Problem::bad_request(format!("`before`: {error}")))?;
-    Ok(DeliveryQuery { state, limit, before })
 }
 
-/// `GET /v1/deliveries/{id}`: one delivery with every attempt.
-pub(super) async fn delivery(
-    State(api): State<Api>,
-    Extension(admitted): Extension<Admitted>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Detail {
-        #[serde(flatten)]
-        delivery: DeliveryRecord,
-        tries: Vec<AttemptRecord>,
-    }
-    let id = id.parse::<DeliveryId>().map_err(|error| Problem::bad_request(error.to_string()))?;
-    let found = api.engine.records.delivery(tenant(admitted)?, id).await?;
-    let (delivery, tries) = found.ok_or_else(|| {
-        let detail = format!("there is no delivery `{id}`; `campanile deliveries` lists them");
-        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
-    })?;
-    Ok(Json(Detail { delivery, tries }).into_response())
-}
-
-/// `GET /v1/kinds`
-pub(super) async fn kinds(State(api): State<Api>) -> Response {
-    let kinds: Vec<_> = api.engine.catalog.kinds().iter().map(|kind| kind_view(kind)).collect();
-    Json(json!({ "kinds": kinds })).into_response()
-}
-
-fn kind_view(kind: &Kind) -> serde_json::Value {
-    json!({
-        "name": kind.name,
-        "title": kind.descriptor.title,
-        "summary": kind.descriptor.summary,
-        "world": kind.manifest.world.name(),
-        "origins": kind.manifest.origins,
-        "sha256": kind.sha256(),
-        "endpoint_schema": schema_value(&kind.descriptor.endpoint_schema),
-        "recipient_schema": schema_value(&kind.descriptor.recipient_schema),
-    })
-}
-
-/// `GET /v1/schema/alert`: JSON Schema of what `POST /v1/alerts` takes.
+/// JSON Schema of what `POST /v1/alerts` takes.
+#[utoipa::path(get, path = "/v1/schema/alert", tag = "alerts", responses(
+    (status = 200, body = Object, content_type = "application/schema+json"),
+))]
 pub(super) async fn schema() -> Response {
     ([(CONTENT_TYPE, "application/schema+json")], native::SCHEMA).into_response()
 }
 
-/// `GET /healthz`: the process lives.
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "engine", responses((status = 200, body = Object)))]
 pub(super) async fn health() -> Response {
     Json(json!({ "healthy": true })).into_response()
 }
 
-/// `GET /readyz`: alerts can be taken in and delivered.
+/// Alerts can be taken in and delivered.
+#[utoipa::path(get, path = "/readyz", tag = "engine", responses(
+    (status = 200, body = Object),
+    (status = 503, body = Object, description = "`checks` says what is wrong"),
+))]
 pub(super) async fn ready(State(api): State<Api>) -> Response {
     let store = match api.engine.queue.problem() {
         Some(problem) => Some(problem.to_owned()),
         None => api.engine.queue.stats().await.err().map(|error| error.to_string()),
     };
-    let components = api.engine.catalog.kinds().is_empty().then(|| {
+    let components = api.engine.roster.kinds().catalog().kinds().is_empty().then(|| {
         "no component is installed; run `make components`, or set `components_dir`".to_owned()
     });
     let dispatch = api.engine.sending.is_cancelled().then(|| "nothing is sent any more".to_owned());
@@ -137,7 +113,10 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     (status, Json(json!({ "ready": ready, "checks": checks }))).into_response()
 }
 
-/// `GET /metrics`
+/// Metrics, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "engine", responses(
+    (status = 200, body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+))]
 pub(super) async fn metrics(State(api): State<Api>) -> Result<Response, Problem> {
     let stats = api.engine.queue.stats().await?;
     api.metrics.queue(&stats);
@@ -152,10 +131,6 @@ pub(super) async fn no_route() -> Problem {
 pub(super) async fn no_method() -> Problem {
     let detail = "this route has another method; docs/api.md lists them";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "no-method", detail)
-}
-
-fn tenant(Admitted(caller): Admitted) -> Result<TenantId, Problem> {
-    caller.map(|one| one.tenant).ok_or_else(|| Problem::unauthorized(false))
 }
 
 /// A component's schema as JSON; as text where it is none.

@@ -1,13 +1,9 @@
 //! Reads tables field by field, so that one problem does not hide the next.
 
-use std::collections::HashSet;
-
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::Problem;
-
-const NAME_EXPECTED: &str = "expected a name of 1 to 64 characters out of `A-Z a-z 0-9 . _ -`";
 
 /// Collects what is wrong.
 #[derive(Default)]
@@ -39,31 +35,6 @@ impl Reading {
         }
     }
 
-    /// The tables `[[key]]` of `top`, taken out of it.
-    pub(super) fn entries<T: DeserializeOwned + Default>(
-        &mut self,
-        key: &str,
-        top: &mut Table,
-    ) -> Vec<T> {
-        let list = match top.remove(key) {
-            None => Vec::new(),
-            Some(Value::Array(list)) => list,
-            Some(_) => {
-                self.problem(key, &format!("expected a list of tables; write `[[{key}]]`"));
-                Vec::new()
-            }
-        };
-        let mut entries = Vec::with_capacity(list.len());
-        for (at, value) in list.into_iter().enumerate() {
-            let place = format!("{key}[{at}]");
-            match value {
-                Value::Table(table) => entries.push(self.table(&place, table)),
-                _ => self.problem(&place, &format!("expected a table; write `[[{key}]]`")),
-            }
-        }
-        entries
-    }
-
     /// A `T` out of `table`, which is at `place`. Every field of a `T` has a default, so each is
     /// tried alone; those that are wrong are noted, and keep their default.
     pub(super) fn table<T: DeserializeOwned + Default>(&mut self, place: &str, table: Table) -> T {
@@ -82,32 +53,11 @@ impl Reading {
         }
         good.try_into().unwrap_or_default()
     }
-
-    /// Names must be names, and no two entries may share one.
-    pub(super) fn check_names<'a>(&mut self, key: &str, names: impl Iterator<Item = &'a str>) {
-        let mut seen = HashSet::new();
-        for (at, name) in names.enumerate() {
-            let place = format!("{key}[{at}].name");
-            if !is_name(name) {
-                self.problem(&place, NAME_EXPECTED);
-            } else if !seen.insert(name) {
-                self.problem(
-                    &place,
-                    &format!("expected a name of its own; `{name}` is taken, choose another"),
-                );
-            }
-        }
-    }
-}
-
-pub(super) fn is_name(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// What was expected, out of the parser's message: what was found is left out, since it can be a
 /// credential that slipped into the wrong line.
-fn expectation(message: &str) -> String {
+pub(crate) fn expectation(message: &str) -> String {
     const PLAIN: [(&str, &str); 5] = [
         ("a nonzero u32", "a whole number above 0"),
         ("a nonzero u64", "a whole number above 0"),

@@ -1,7 +1,6 @@
 use std::path::Path;
 
 use super::*;
-use crate::alert::Severity;
 
 #[test]
 fn an_empty_file_gives_the_documented_defaults() {
@@ -19,35 +18,7 @@ fn an_empty_file_gives_the_documented_defaults() {
 }
 
 #[test]
-fn endpoints_and_recipients_are_read_with_their_settings() {
-    let config = parse(
-        r#"
-        data_dir = "/var/lib/campanile"
-        [[endpoint]]
-        name = "hooks"
-        kind = "webhook"
-        settings = { url = "http://127.0.0.1:9/", tries = 3, deep = { list = [1, true] }, on = 2026-01-31 }
-        [[recipient]]
-        name = "night.shift"
-        endpoint = "hooks"
-        minimum_severity = "error"
-        categories = ["security", "Réseau & co."]
-        "#,
-    )
-    .unwrap();
-    assert_eq!(config.cache_dir, Path::new("/var/lib/campanile/cache"));
-    assert_eq!(
-        config.endpoint("hooks").unwrap().settings.to_json(),
-        r#"{"deep":{"list":[1,true]},"on":"2026-01-31","tries":3,"url":"http://127.0.0.1:9/"}"#
-    );
-    assert_eq!(config.recipients[0].minimum_severity, Severity::Error);
-    assert_eq!(config.recipients[0].categories, ["security", "Réseau & co."]);
-    assert_eq!(config.recipients[0].settings.to_json(), "{}");
-}
-
-#[test]
 fn each_problem_is_told_with_its_place_and_what_is_expected() {
-    let hook = "[[endpoint]]\nname = 'hook'\nkind = 'webhook'\n";
     let table = [
         ("instance = ''", "instance", "1 to 255 printable"),
         ("zone = 'Europe/Atlantis'", "zone", "IANA time zone"),
@@ -75,41 +46,8 @@ fn each_problem_is_told_with_its_place_and_what_is_expected() {
         ("[retry]\nmax_ms = 10", "retry.max_ms", "at least `retry.first_ms`"),
         ("[store]\nkeep_days = 0", "store.keep_days", "a whole number above 0"),
         ("[dispatch]\nbatch_max = 0", "dispatch.batch_max", "above 0"),
-        ("endpoint = 1", "endpoint", "write `[[endpoint]]`"),
-        ("endpoint = [1]", "endpoint[0]", "write `[[endpoint]]`"),
-        ("[[endpoint]]\nkind = 'webhook'", "endpoint[0].name", "a name of 1 to 64"),
-        ("[[endpoint]]\nname = 'a b'\nkind = 'webhook'", "endpoint[0].name", "a name of 1 to 64"),
-        ("[[endpoint]]\nname = 'a'", "endpoint[0].kind", "campanile component list"),
-        ("[[endpoint]]\nname = 'a'\nkind = 'a/b/c'", "endpoint[0].kind", "the name of a kind"),
-        (
-            "[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = 'x'",
-            "endpoint[0].settings",
-            "a table of settings",
-        ),
-        (
-            "[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = {at = inf}",
-            "endpoint[0].settings",
-            "finite number",
-        ),
-        (&format!("{hook}{hook}"), "endpoint[1].name", "`hook` is taken"),
-        ("[[recipient]]\nname = 'r'\nendpoint = 'hook'", "recipient[0].endpoint", "none yet"),
-        (
-            &format!("{hook}[[recipient]]\nname = 'r'\nendpoint = 'hok'"),
-            "recipient[0].endpoint",
-            "(hook)",
-        ),
-        (
-            &format!(
-                "{hook}[[recipient]]\nname = 'r'\nendpoint = 'hook'\nminimum_severity = 'loud'"
-            ),
-            "recipient[0].minimum_severity",
-            "`notice`, `warning`",
-        ),
-        (
-            &format!("{hook}[[recipient]]\nname = 'r'\nendpoint = 'hook'\ncategories = ['']"),
-            "recipient[0].categories[0]",
-            "1 to 64 printable",
-        ),
+        ("[[endpoint]]\nname = 'a'", "endpoint", "campanile apply"),
+        ("[recipient.ops]\nendpoint = 'a'", "recipient", "`[recipient.NAME]`"),
     ];
     for (text, place, expected) in table {
         let problems = problems(text);
@@ -131,13 +69,6 @@ fn every_problem_is_told_at_once() {
         calls_count = "many"
         [[endpoint]]
         name = "ok"
-        kind = "webhook"
-        [[recipient]]
-        name = "first"
-        endpoint = "ok"
-        [[recipient]]
-        endpoint = "missing"
-        minimum_severity = 3
     "#;
     let mut places: Vec<_> = problems(text).into_iter().map(|one| one.place).collect();
     places.sort();
@@ -146,11 +77,9 @@ fn every_problem_is_told_at_once() {
         [
             "api.colour",
             "api.listen",
+            "endpoint",
             "limits.call_cpu_ms",
             "limits.calls_count",
-            "recipient[1].endpoint",
-            "recipient[1].minimum_severity",
-            "recipient[1].name",
             "zone",
         ]
     );
@@ -167,11 +96,8 @@ fn broken_toml_is_told_with_line_and_column_and_without_its_text() {
 
 #[test]
 fn no_message_and_no_debug_output_shows_a_value() {
-    let text = "[limits]\ncall_cpu_ms = 'hunter2'\n[[endpoint]]\nname = 'a'\nkind = 'b'\n\
-                settings = 'hunter2'";
+    let text = "[limits]\ncall_cpu_ms = 'hunter2'\n[endpoint]\nname = 'hunter2'";
     assert!(!parse(text).unwrap_err().to_string().contains("hunter2"));
-    let config = parse("[[endpoint]]\nname = 'a'\nkind = 'b'\nsettings = { key = 'hunter2' }");
-    assert!(!format!("{config:?}").contains("hunter2"));
 }
 
 #[test]

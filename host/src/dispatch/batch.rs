@@ -5,16 +5,17 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::backoff::Backoff;
 use super::lane::Health;
-use super::record::{Judged, Pause, PauseScope, Tried, judge, undelivered};
+use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
 use super::{Destination, Dispatch};
 use crate::capability::http::HttpDoor;
 use crate::delivery::{Delivery, Fate, Message, OutcomeKind};
 use crate::ids::{DeliveryId, MessageId};
 use crate::queue::{Lease, Work};
+use crate::roster::What;
 use crate::runtime::bindings::kind;
 use crate::runtime::{Delivering, Draft, Fault, Formatting, Made, Told, Try};
 use crate::store::StoreError;
@@ -44,6 +45,7 @@ pub(super) async fn send(
         health,
         settled: Vec::new(),
         stopped: None,
+        misconfigured: None,
         formats: Calls::default(),
         delivers: Calls::default(),
         jitter: jitter(),
@@ -54,6 +56,9 @@ pub(super) async fn send(
     };
     batch.deliver(&lease, parcels).await;
     batch.count_calls();
+    if let Some(found) = batch.misconfigured.take() {
+        batch.ask_for_a_person(&found).await;
+    }
     Ok(batch.settled)
 }
 
@@ -64,6 +69,8 @@ struct Batch<'a> {
     settled: Vec<Settled>,
     /// The rest waits until then, milliseconds since the Unix epoch.
     stopped: Option<u64>,
+    /// The first that was found.
+    misconfigured: Option<Misconfigured>,
     formats: Calls,
     delivers: Calls,
     /// From 0 to 1; one for all, since the first failure ends the batch.
@@ -103,15 +110,23 @@ impl Batch<'_> {
                     let skipped = (OutcomeKind::Skipped, made.skipped);
                     for (outcome, refusals) in [skipped, (OutcomeKind::Rejected, made.rejected)] {
                         for (position, detail) in refusals {
-                            self.refuse(lease, &group[position], outcome, "format", &detail);
+                            let (code, detail) = ("format", detail.as_str());
+                            let scope = kind::Scope::Recipient;
+                            let refusal = Refusal { outcome, scope, code, detail };
+                            self.refuse(lease, &group[position], refusal);
                         }
                     }
                     parcels.extend(made.drafts.into_iter().map(|draft| self.parcel(draft, &group)));
                 }
                 Ok(Err(fault)) => {
-                    let (outcome, code) = (OutcomeKind::Misconfigured, fault.code);
+                    let refusal = Refusal {
+                        outcome: OutcomeKind::Misconfigured,
+                        scope: fault.scope,
+                        code: &fault.code,
+                        detail: &fault.detail,
+                    };
                     for one in &group {
-                        self.refuse(lease, one, outcome, &code, &fault.detail);
+                        self.refuse(lease, one, refusal);
                     }
                 }
                 Err(Fault::Busy) => self.stopped = Some(self.busy_until(lease, &group)),
@@ -124,8 +139,13 @@ impl Batch<'_> {
                         groups.push_front(first);
                     } else {
                         for one in &group {
-                            let (code, detail) = (fault.code(), fault.to_string());
-                            self.refuse(lease, one, OutcomeKind::Fault, code, &detail);
+                            let refusal = Refusal {
+                                outcome: OutcomeKind::Fault,
+                                scope: kind::Scope::Recipient,
+                                code: fault.code(),
+                                detail: &fault.to_string(),
+                            };
+                            self.refuse(lease, one, refusal);
                         }
                     }
                 }
@@ -166,7 +186,7 @@ impl Batch<'_> {
                 Err(_) => open = None,
                 Ok(_) => {}
             }
-            let tried = self.tried(number, at_ms);
+            let tried = self.tried(&deliveries, at_ms);
             let judged = judge(told, message, &deliveries, tried, &self.dispatch.policy);
             self.settle(lease, judged);
         }
@@ -192,7 +212,14 @@ impl Batch<'_> {
             }
         };
         let first_ms = deliveries.iter().filter_map(|one| one.first_ms).min().unwrap_or(now_ms);
-        delivering.call(message, deliveries, settings, Try { number, now_ms, first_ms, zone }).await
+        delivering
+            .call(
+                message,
+                deliveries,
+                settings,
+                Try { number, now_ms, first_ms, zone, purpose: kind::Purpose::Live },
+            )
+            .await
     }
 
     fn parcel(&self, draft: Draft, group: &[Delivery]) -> Parcel {
@@ -214,14 +241,7 @@ impl Batch<'_> {
     }
 
     /// Records a delivery that no message was made for.
-    fn refuse(
-        &mut self,
-        lease: &Lease,
-        delivery: &Delivery,
-        outcome: OutcomeKind,
-        code: &str,
-        detail: &str,
-    ) {
+    fn refuse(&mut self, lease: &Lease, delivery: &Delivery, refusal: Refusal<'_>) {
         let empty = Draft {
             alerts: vec![0],
             summary: delivery.alert.title.clone(),
@@ -232,13 +252,13 @@ impl Batch<'_> {
         };
         let alone = std::slice::from_ref(delivery);
         let (message, _) = self.parcel(empty, alone);
-        let tried = self.tried(number(alone), self.dispatch.clock.now_ms());
-        let judged = undelivered(outcome, code, detail, message, tried, &self.dispatch.policy);
+        let tried = self.tried(alone, self.dispatch.clock.now_ms());
+        let judged = undelivered(refusal, message, tried, &self.dispatch.policy);
         self.settle(lease, judged);
     }
 
     fn settle(&mut self, lease: &Lease, judged: Judged) {
-        let Judged { settlement, pause } = judged;
+        let Judged { settlement, pause, misconfigured } = judged;
         let attempt = &settlement.attempt;
         let kind = &self.destination.endpoint.kind.name;
         self.dispatch.metrics.tried(kind, attempt.outcome, settlement.fates.len());
@@ -256,9 +276,43 @@ impl Batch<'_> {
             );
         }
         self.settled.push(Box::pin(lease.settle(settlement)));
-        if let Some(pause) = pause {
+        if let Some(found) = misconfigured {
+            // The lane takes nothing more, whatever else is under way.
+            self.health.stop();
+            self.stopped = Some(self.dispatch.clock.now_ms());
+            self.misconfigured.get_or_insert(found);
+        } else if let Some(pause) = pause {
             self.pause(pause);
         }
+    }
+
+    /// Pauses what is misconfigured until a person has mended it. Where that cannot be written, it
+    /// is as with a service that fails.
+    async fn ask_for_a_person(&self, found: &Misconfigured) {
+        let what = match found.scope {
+            PauseScope::Recipient => What::Recipient,
+            PauseScope::Endpoint => What::Endpoint,
+        };
+        let Misconfigured { code, detail, .. } = found;
+        let Destination { id, name, endpoint, .. } = self.destination;
+        let roster = &self.dispatch.roster;
+        match roster.pause_by_verdict(self.destination, what, code, detail).await {
+            Ok(()) => error!(
+                recipient.name = name,
+                endpoint.name = endpoint.name,
+                scope = %what,
+                code,
+                "A setting is wrong, and nothing more is sent until it is mended; its queue is kept."
+            ),
+            Err(error) => {
+                warn!(error = %error, recipient.name = name, "A pause could not be stored.");
+                let wait_ms = u64::try_from(COOL_MAX.as_millis()).unwrap_or(u64::MAX);
+                let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
+                self.dispatch.queue.hold(*id, until_ms);
+            }
+        }
+        // The lane of what is paused ends; one whose settings have changed meanwhile goes on.
+        self.health.go_on();
     }
 
     /// Leaves the service alone: for as long as it asked, else longer with each failure in a row.
@@ -269,8 +323,10 @@ impl Batch<'_> {
                 PauseScope::Recipient => queue.hold(self.destination.id, pause.until_ms),
                 PauseScope::Endpoint => self
                     .dispatch
+                    .roster
+                    .live()
                     .destinations
-                    .iter()
+                    .values()
                     .filter(|one| one.endpoint.id == self.destination.endpoint.id)
                     .for_each(|one| queue.hold(one.id, pause.until_ms)),
             }
@@ -307,8 +363,14 @@ impl Batch<'_> {
         until_ms
     }
 
-    fn tried(&self, number: u32, at_ms: u64) -> Tried {
-        Tried { number, at_ms, now_ms: self.dispatch.clock.now_ms(), jitter: self.jitter }
+    fn tried(&self, deliveries: &[Delivery], at_ms: u64) -> Tried {
+        Tried {
+            number: number(deliveries),
+            forgiven: deliveries.iter().map(|one| one.forgiven).max().unwrap_or(0),
+            at_ms,
+            now_ms: self.dispatch.clock.now_ms(),
+            jitter: self.jitter,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! One recipient's lane: takes what is due while there is a slot, and drains when told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span};
@@ -14,16 +14,41 @@ use crate::store::StoreError;
 
 /// How the recipient's service has fared lately.
 #[derive(Debug, Default)]
-pub(super) struct Health(AtomicU32);
+pub(super) struct Health {
+    failures: AtomicU32,
+    /// Something is misconfigured, and a pause is being written.
+    stopped: AtomicBool,
+    changed: Notify,
+}
 
 impl Health {
     /// A failure of the service; how many there were in a row.
     pub(super) fn failed(&self) -> u32 {
-        self.0.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+        self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1)
     }
 
     pub(super) fn succeeded(&self) {
-        self.0.store(0, Ordering::Relaxed);
+        self.failures.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn go_on(&self) {
+        self.stopped.store(false, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    /// Returns while nothing is misconfigured. Safe to drop.
+    async fn is_well(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if !self.stopped.load(Ordering::Relaxed) {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -44,7 +69,7 @@ pub(super) async fn run(
             Some(joined) = in_flight.join_next() => finish(&dispatch, &destination, joined)?,
             // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
             // while all slots are taken.
-            slot = slot(&dispatch, &destination, &turns) => {
+            slot = slot(&dispatch, &destination, &health, &turns) => {
                 let Some(lease) = dispatch.queue.lease(destination.id, dispatch.batch_max).await? else {
                     continue;
                 };
@@ -72,10 +97,17 @@ struct Slot {
 }
 
 /// Waits until something is due, and until this recipient and the engine have a slot for it.
-async fn slot(dispatch: &Dispatch, destination: &Destination, turns: &Arc<Semaphore>) -> Slot {
+async fn slot(
+    dispatch: &Dispatch,
+    destination: &Destination,
+    health: &Health,
+    turns: &Arc<Semaphore>,
+) -> Slot {
     dispatch.queue.due(destination.id).await;
     let turn = acquire(turns).await;
-    Slot { _turn: turn, _slot: acquire(&dispatch.slots).await }
+    let slot = acquire(&dispatch.slots).await;
+    health.is_well().await;
+    Slot { _turn: turn, _slot: slot }
 }
 
 async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {

@@ -31,6 +31,8 @@ pub struct RetryPolicy {
 pub struct Tried {
     /// From 1.
     pub number: u32,
+    /// Tries before somebody sent it again by hand, which do not count for its end.
+    pub forgiven: u32,
     pub at_ms: u64,
     /// When it ended.
     pub now_ms: u64,
@@ -44,6 +46,16 @@ pub struct Judged {
     pub settlement: Settlement,
     /// Whom to leave alone, and until when.
     pub pause: Option<Pause>,
+    /// What is to be mended before anything more is sent.
+    pub misconfigured: Option<Misconfigured>,
+}
+
+/// A setting is wrong: nothing that is sent before it is mended can arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misconfigured {
+    pub scope: PauseScope,
+    pub code: String,
+    pub detail: String,
 }
 
 /// The service cannot take more now.
@@ -110,16 +122,25 @@ pub fn judge(
     settle(verdicts, message, seen, tried, policy)
 }
 
+/// Why there is no message.
+#[derive(Clone, Copy, Debug)]
+pub struct Refusal<'a> {
+    pub outcome: OutcomeKind,
+    /// Whom it concerns, where something is misconfigured.
+    pub scope: Scope,
+    pub code: &'a str,
+    pub detail: &'a str,
+}
+
 /// Records alerts for which there was no message to deliver: skipped or refused by `format`.
 pub fn undelivered(
-    outcome: OutcomeKind,
-    code: &str,
-    detail: &str,
+    refusal: Refusal<'_>,
     message: Message,
     tried: Tried,
     policy: &RetryPolicy,
 ) -> Judged {
-    let verdict = Verdict::new(outcome, code, detail);
+    let Refusal { outcome, scope, code, detail } = refusal;
+    let verdict = Verdict { scope, ..Verdict::new(outcome, code, detail) };
     let mut judged = settle(vec![verdict], message, Seen::default(), tried, policy);
     // There are no bytes to keep: it is formatted anew.
     judged.settlement.keep_message = false;
@@ -139,13 +160,6 @@ fn read(verdicts: Vec<kind::Verdict>, members: usize, seen: &Seen) -> Vec<Verdic
 }
 
 fn translate(verdict: kind::Verdict, seen: &Seen) -> Verdict {
-    let failed =
-        |outcome, reason: &kind::Reason| Verdict::new(outcome, &reason.code, &reason.detail);
-    let delayed = |outcome, delay: &kind::Delay| Verdict {
-        asked: delay.after_ms.map(|ms| Duration::from_millis(ms.into())),
-        scope: delay.scope,
-        ..Verdict::new(outcome, &delay.code, &delay.detail)
-    };
     match verdict {
         kind::Verdict::Delivered(_) if seen.origin.is_none() => {
             let detail = "the component says 'delivered' and sent nothing";
@@ -159,24 +173,39 @@ fn translate(verdict: kind::Verdict, seen: &Seen) -> Verdict {
                 ..Verdict::new(OutcomeKind::Delivered, &code, detail)
             }
         }
-        kind::Verdict::Skipped(reason) => failed(OutcomeKind::Skipped, &reason),
-        kind::Verdict::Failed(Failure::Rejected(reason)) => failed(OutcomeKind::Rejected, &reason),
-        kind::Verdict::Failed(Failure::TooLarge(reason)) => failed(OutcomeKind::TooLarge, &reason),
-        kind::Verdict::Failed(Failure::Uncertain(reason)) => {
-            failed(OutcomeKind::Uncertain, &reason)
+        kind::Verdict::Skipped(reason) => {
+            Verdict::new(OutcomeKind::Skipped, &reason.code, &reason.detail)
         }
-        kind::Verdict::Failed(Failure::Other(reason)) => failed(OutcomeKind::Unavailable, &reason),
-        kind::Verdict::Failed(Failure::Unavailable(delay)) => {
-            delayed(OutcomeKind::Unavailable, &delay)
-        }
-        kind::Verdict::Failed(Failure::RateLimited(delay)) => {
-            delayed(OutcomeKind::RateLimited, &delay)
-        }
-        kind::Verdict::Failed(Failure::Misconfigured(fault)) => Verdict {
+        kind::Verdict::Failed(failure) => failed(&failure),
+    }
+}
+
+fn failed(failure: &Failure) -> Verdict {
+    let plain =
+        |outcome, reason: &kind::Reason| Verdict::new(outcome, &reason.code, &reason.detail);
+    let delayed = |outcome, delay: &kind::Delay| Verdict {
+        asked: delay.after_ms.map(|ms| Duration::from_millis(ms.into())),
+        scope: delay.scope,
+        ..Verdict::new(outcome, &delay.code, &delay.detail)
+    };
+    match failure {
+        Failure::Rejected(reason) => plain(OutcomeKind::Rejected, reason),
+        Failure::TooLarge(reason) => plain(OutcomeKind::TooLarge, reason),
+        Failure::Uncertain(reason) => plain(OutcomeKind::Uncertain, reason),
+        Failure::Other(reason) => plain(OutcomeKind::Unavailable, reason),
+        Failure::Unavailable(delay) => delayed(OutcomeKind::Unavailable, delay),
+        Failure::RateLimited(delay) => delayed(OutcomeKind::RateLimited, delay),
+        Failure::Misconfigured(fault) => Verdict {
             scope: fault.scope,
             ..Verdict::new(OutcomeKind::Misconfigured, &fault.code, &fault.detail)
         },
     }
+}
+
+/// What a failure of a probe means, in the words of the record: outcome, code, detail.
+pub fn failure(failure: &Failure) -> (OutcomeKind, String, String) {
+    let Verdict { outcome, code, detail, .. } = failed(failure);
+    (outcome, code, detail)
 }
 
 fn broken(fault: &Fault, seen: &Seen) -> Verdict {
@@ -201,6 +230,7 @@ fn settle(
         fates = vec![fates[0].clone(); members];
     }
     let pause = verdicts.iter().find_map(|verdict| pause(verdict, tried, policy));
+    let misconfigured = verdicts.iter().find_map(misconfigured);
     let retried = fates.iter().all(|fate| matches!(fate, Fate::Retry { .. }));
     let told = worst(verdicts);
     let keep_message = whole && retried && told.outcome != OutcomeKind::TooLarge;
@@ -213,7 +243,8 @@ fn settle(
         detail: told.detail,
         seen,
     };
-    Judged { settlement: Settlement { attempt, message, fates, keep_message }, pause }
+    let settlement = Settlement { attempt, message, fates, keep_message };
+    Judged { settlement, pause, misconfigured }
 }
 
 /// The verdict that the record shows for the whole try: the first that is not good.
@@ -236,7 +267,9 @@ fn fate(verdict: &Verdict, alone: bool, tried: Tried, policy: &RetryPolicy) -> F
         OutcomeKind::TooLarge if alone => Fate::Dead,
         // Its members go again at once, each in a message of its own.
         OutcomeKind::TooLarge => Fate::Retry { due_ms: tried.now_ms },
-        _ if tried.number >= policy.attempts_max => Fate::Dead,
+        // It waits for a person, however often that takes, and then goes at once.
+        OutcomeKind::Misconfigured => Fate::Retry { due_ms: tried.now_ms },
+        _ if tried.number.saturating_sub(tried.forgiven) >= policy.attempts_max => Fate::Dead,
         _ => {
             let wait = policy.backoff.wait(tried.number, verdict.asked, tried.jitter);
             Fate::Retry { due_ms: later(tried.now_ms, wait) }
@@ -245,10 +278,7 @@ fn fate(verdict: &Verdict, alone: bool, tried: Tried, policy: &RetryPolicy) -> F
 }
 
 fn pause(verdict: &Verdict, tried: Tried, policy: &RetryPolicy) -> Option<Pause> {
-    let scope = match verdict.scope {
-        Scope::Recipient => PauseScope::Recipient,
-        Scope::Endpoint | Scope::Origin => PauseScope::Endpoint,
-    };
+    let scope = scope(verdict);
     let wait = policy.backoff.wait(tried.number, verdict.asked, tried.jitter);
     let until_ms = later(tried.now_ms, wait);
     match verdict.outcome {
@@ -256,10 +286,25 @@ fn pause(verdict: &Verdict, tried: Tried, policy: &RetryPolicy) -> Option<Pause>
         OutcomeKind::Unavailable if verdict.asked.is_some() => {
             Some(Pause { scope, asked: true, until_ms })
         }
-        OutcomeKind::Unavailable | OutcomeKind::Misconfigured | OutcomeKind::Uncertain => {
+        OutcomeKind::Unavailable | OutcomeKind::Uncertain => {
             Some(Pause { scope: PauseScope::Recipient, asked: false, until_ms })
         }
         _ => None,
+    }
+}
+
+fn misconfigured(verdict: &Verdict) -> Option<Misconfigured> {
+    (verdict.outcome == OutcomeKind::Misconfigured).then(|| Misconfigured {
+        scope: scope(verdict),
+        code: verdict.code.clone(),
+        detail: verdict.detail.clone(),
+    })
+}
+
+fn scope(verdict: &Verdict) -> PauseScope {
+    match verdict.scope {
+        Scope::Recipient => PauseScope::Recipient,
+        Scope::Endpoint | Scope::Origin => PauseScope::Endpoint,
     }
 }
 

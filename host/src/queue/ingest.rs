@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::lane::Entry;
 use super::lanes::{Body, Lanes};
-use super::{Batch, BatchKey, Committed, Owed};
+use super::{Batch, BatchKey, Committed, Known, Owed, Within};
 use crate::alert::Action;
 use crate::ids::{DeliveryId, RecipientId, TenantId};
 use crate::store::row::{Id, Whole, weight};
@@ -17,6 +17,7 @@ pub(super) struct Ingest {
     tenant: TenantId,
     key: Option<BatchKey>,
     answer: String,
+    within: Option<Within>,
     owed: Vec<Written>,
     /// What `run` found; and, per delivery it made, recipient, number, position of the alert.
     committed: Committed,
@@ -33,6 +34,7 @@ pub(super) type Answer = (Result<(), StoreError>, Box<Ingest>);
 struct Written {
     body: Arc<Body>,
     json: String,
+    /// By the filters alone.
     recipients: Vec<RecipientId>,
 }
 
@@ -46,10 +48,10 @@ impl Ingest {
         let weight = Weight { count: owed.len(), bytes };
         let made = Vec::with_capacity(owed.iter().map(|one| one.recipients.len()).sum());
         let committed = Committed::Fresh;
-        let Batch { tenant, key, answer, .. } = batch;
+        let Batch { tenant, key, answer, within, .. } = batch;
         let (reply, answered) = oneshot::channel();
         (
-            Self { tenant, key, answer, owed, committed, made, lanes, reply: Some(reply) },
+            Self { tenant, key, answer, within, owed, committed, made, lanes, reply: Some(reply) },
             weight,
             answered,
         )
@@ -82,11 +84,19 @@ impl WriteJob for Ingest {
             return Ok(());
         }
         for (at, one) in self.owed.iter_mut().enumerate() {
-            follow_episode(db, &mut one.body)?;
+            let known = follow_episode(db, &mut one.body)?;
+            let mut recipients = match (&self.within, &known) {
+                (Some(within), Some(Episode::Told(told))) => {
+                    within(&one.body.alert, Known::Told(told))
+                }
+                (Some(within), Some(Episode::Repeated)) => within(&one.body.alert, Known::Repeated),
+                _ => one.recipients.clone(),
+            };
+            self.lanes.leave_closed_out(&mut recipients);
             let alert = insert_alert(db, one)?;
-            for recipient in &one.recipients {
-                let seq = insert_delivery(db, one.body.alert.tenant, alert, *recipient)?;
-                self.made.push((*recipient, seq.unsigned_abs(), at));
+            for recipient in recipients {
+                let seq = insert_delivery(db, one.body.alert.tenant, alert, recipient)?;
+                self.made.push((recipient, seq.unsigned_abs(), at));
             }
         }
         Ok(())
@@ -122,6 +132,7 @@ impl Ingest {
                     fingerprint: body.alert.fingerprint,
                     due_ms: 0,
                     attempts: 0,
+                    forgiven: 0,
                     first_ms: None,
                     attempt: None,
                     message: None,
@@ -163,31 +174,54 @@ fn remember(
     }
 }
 
-/// An engage opens an episode; its release belongs to it and closes it.
-fn follow_episode(db: &Prepared<'_>, body: &mut Arc<Body>) -> rusqlite::Result<()> {
-    const OPEN: &str =
-        "insert or replace into engaged (tenant, fingerprint, alert) values (?1, ?2, ?3)";
-    const FIND: &str = "select alert from engaged where tenant = ?1 and fingerprint = ?2";
+/// What is known of an alert's episode: see `Known`.
+enum Episode {
+    Told(Vec<RecipientId>),
+    Repeated,
+}
+
+/// An engage opens an episode, unless it repeats the one that is open; its release belongs to it
+/// and closes it.
+fn follow_episode(db: &Prepared<'_>, body: &mut Arc<Body>) -> rusqlite::Result<Option<Episode>> {
+    const OPEN: &str = "insert or replace into engaged (tenant, fingerprint, alert, time_ms)
+        values (?1, ?2, ?3, ?4)";
+    const FIND: &str = "select alert, time_ms from engaged where tenant = ?1 and fingerprint = ?2";
     const CLOSE: &str = "delete from engaged where tenant = ?1 and fingerprint = ?2";
+    const TOLD: &str =
+        "select d.recipient from alert a join delivery d on d.alert = a.seq where a.id = ?1";
     let alert = &body.alert;
     let (tenant, fingerprint) = (alert.tenant.0, Id::from(alert.fingerprint));
-    match alert.action {
-        Action::Store => {}
-        Action::Engage => {
-            db.execute(OPEN, params![tenant, fingerprint, Id::from(alert.id)])?;
-        }
-        Action::Release => {
-            let engage = db.first(FIND, params![tenant, fingerprint], |row| row.get::<_, Id>(0))?;
-            if let Some(engage) = engage {
-                // Nobody else has it before it is committed.
-                if let Some(body) = Arc::get_mut(body) {
-                    Arc::make_mut(&mut body.alert).episode = engage.alert();
-                }
-                db.execute(CLOSE, params![tenant, fingerprint])?;
-            }
-        }
+    if alert.action == Action::Store {
+        return Ok(None);
     }
-    Ok(())
+    let open = db.first(FIND, params![tenant, fingerprint], |row| {
+        Ok((row.get::<_, Id>(0)?, row.get::<_, Whole>(1)?.0))
+    })?;
+    match (alert.action, open) {
+        (Action::Engage, Some((engage, time_ms))) if time_ms == alert.time_ms => {
+            belong(body, engage);
+            Ok(Some(Episode::Repeated))
+        }
+        (Action::Release, Some((engage, _))) => {
+            belong(body, engage);
+            db.execute(CLOSE, params![tenant, fingerprint])?;
+            let told = db.all(TOLD, [engage], |row| Ok(RecipientId(row.get(0)?)))?;
+            Ok(Some(Episode::Told(told)))
+        }
+        (Action::Engage, _) => {
+            let time_ms = Whole(alert.time_ms);
+            db.execute(OPEN, params![tenant, fingerprint, Id::from(alert.id), time_ms])?;
+            Ok(None)
+        }
+        (Action::Release | Action::Store, _) => Ok(None),
+    }
+}
+
+fn belong(body: &mut Arc<Body>, engage: Id) {
+    // Nobody else has it before it is committed.
+    if let Some(body) = Arc::get_mut(body) {
+        Arc::make_mut(&mut body.alert).episode = engage.alert();
+    }
 }
 
 fn insert_alert(db: &Prepared<'_>, Written { body, json, .. }: &Written) -> rusqlite::Result<i64> {

@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) fingerprint: Fingerprint,
     pub(super) due_ms: u64,
     pub(super) attempts: u32,
+    /// Of them, those before it was sent again by hand.
+    pub(super) forgiven: u32,
     pub(super) first_ms: Option<u64>,
     /// Number of its newest attempt in the store.
     pub(super) attempt: Option<i64>,

@@ -1,6 +1,6 @@
 //! The lanes of all recipients, and what they share: bounds, counts, memory for alerts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -21,6 +21,8 @@ pub(super) struct Lanes {
     pub(super) pending: Pending,
     pub(super) bodies: Arc<Bodies>,
     cells: RwLock<HashMap<RecipientId, Arc<Cell>>>,
+    /// Recipients that were removed: nothing becomes owed to them any more.
+    closed: RwLock<HashSet<RecipientId>>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +36,31 @@ pub(super) struct Cell {
 impl Lanes {
     pub(super) fn new(limits: QueueLimits, clock: Arc<Clock>) -> Self {
         let bodies = Arc::new(Bodies { bytes: AtomicUsize::new(0), bytes_max: limits.body_bytes });
-        Self { limits, clock, pending: Pending::default(), bodies, cells: RwLock::default() }
+        Self {
+            limits,
+            clock,
+            pending: Pending::default(),
+            bodies,
+            cells: RwLock::default(),
+            closed: RwLock::default(),
+        }
+    }
+
+    pub(super) fn close(&self, recipient: RecipientId) {
+        self.closed.write().unwrap_or_else(PoisonError::into_inner).insert(recipient);
+    }
+
+    /// Takes out of `recipients` those that were removed since they were chosen.
+    pub(super) fn leave_closed_out(&self, recipients: &mut Vec<RecipientId>) {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if !closed.is_empty() {
+            recipients.retain(|one| !closed.contains(one));
+        }
+    }
+
+    /// Drops the lane of a recipient to whom nothing is owed any more.
+    pub(super) fn forget(&self, recipient: RecipientId) {
+        self.cells.write().unwrap_or_else(PoisonError::into_inner).remove(&recipient);
     }
 
     pub(super) fn cell(&self, recipient: RecipientId) -> Arc<Cell> {

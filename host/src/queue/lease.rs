@@ -221,5 +221,12 @@ fn read(
 }
 
 fn delivery(entry: &Entry, alert: Arc<Alert>, previous: Option<String>) -> Delivery {
-    Delivery { id: entry.id, alert, attempts: entry.attempts, first_ms: entry.first_ms, previous }
+    Delivery {
+        id: entry.id,
+        alert,
+        attempts: entry.attempts,
+        forgiven: entry.forgiven,
+        first_ms: entry.first_ms,
+        previous,
+    }
 }

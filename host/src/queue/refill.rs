@@ -38,7 +38,7 @@ pub(super) fn ask(store: &Store, lanes: &Arc<Lanes>, cell: &Arc<Cell>) {
 macro_rules! pending {
     ($columns:literal, $filter:literal) => {
         concat!(
-            "select d.seq, d.due_ms, d.attempts, d.first_ms, d.attempt, d.message, a.id, a.fingerprint",
+            "select d.seq, d.due_ms, d.attempts, d.first_ms, d.attempt, d.message, a.id, a.fingerprint, d.forgiven",
             $columns,
             " from delivery d join alert a on a.seq = d.alert where d.state = 0 and ",
             $filter
@@ -95,6 +95,7 @@ fn entry(row: &Row<'_>, recipient: RecipientId) -> rusqlite::Result<Entry> {
         message: row.get::<_, Option<Id>>(5)?.map(Id::message),
         id: DeliveryId { alert: row.get::<_, Id>(6)?.alert(), recipient },
         fingerprint: row.get::<_, Id>(7)?.fingerprint(),
+        forgiven: row.get(8)?,
         body: None,
     })
 }
@@ -107,7 +108,7 @@ fn with_body(
     if !bodies.has_room() {
         return Ok(Ok(None));
     }
-    let alert = AlertRow::read(row, 8)?;
+    let alert = AlertRow::read(row, 9)?;
     let weight = alert.weight();
     Ok(alert.alert().map(|alert| Some(Arc::new(Body::new(Arc::new(alert), weight, bodies)))))
 }

@@ -74,7 +74,13 @@ impl House {
     async fn commit_all(&self, alerts: Vec<Alert>, recipients: &[RecipientId]) {
         let alerts =
             alerts.into_iter().map(|alert| Owed { alert, recipients: recipients.into() }).collect();
-        let batch = Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
+        let batch = Batch {
+            tenant: TenantId::DEFAULT,
+            alerts,
+            key: None,
+            answer: String::new(),
+            within: None,
+        };
         assert_eq!(soon(self.queue.commit(batch)).await.unwrap(), Committed::Fresh);
     }
 

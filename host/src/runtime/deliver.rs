@@ -15,6 +15,8 @@ use super::{Fault, Runtime, convert};
 use crate::capability::http::HttpDoor;
 use crate::delivery::{Delivery, Message, Seen};
 
+const FACTS_MAX: usize = 64;
+
 /// A store in which the messages of one micro-batch are delivered, one after the other.
 pub struct Delivering {
     session: Session,
@@ -42,6 +44,7 @@ pub struct Try<'a> {
     pub now_ms: u64,
     pub first_ms: u64,
     pub zone: &'a TimeZone,
+    pub purpose: kind::Purpose,
 }
 
 impl Delivering {
@@ -83,6 +86,36 @@ impl Delivering {
     }
 }
 
+/// Asks the component whether the service is there and takes the credentials, with the doors of one
+/// endpoint. `Ok(Err(_))`: the component says that it is not so.
+pub async fn probe(
+    runtime: &Arc<Runtime>,
+    kind: &Kind,
+    door: HttpDoor,
+    settings: &str,
+    scope: kind::Scope,
+) -> Result<Result<kind::Finding, kind::Failure>, Fault> {
+    let mut probing = Delivering::open(runtime, kind, door).await?;
+    let wall = probing.wall;
+    if let Some(door) = &mut probing.session.store.data_mut().http {
+        door.begin(Instant::now() + wall - verdict_time(wall));
+    }
+    let found = probing
+        .session
+        .call(wall, |instance, store| {
+            instance.campanile_endpoint_kind().call_probe(store, settings, scope)
+        })
+        .await;
+    tell_log(&probing.session, "probe");
+    let found = found.map_err(|end| probing.session.fault(end))?;
+    if let Ok(finding) = &found
+        && finding.facts.len() > FACTS_MAX
+    {
+        return Err(Fault::Contract("`probe` found more than 64 facts".to_owned()));
+    }
+    Ok(found)
+}
+
 /// What a call keeps for its verdict once a request has used up the rest: a service that never
 /// answers should end in the component's words, not in its interruption.
 fn verdict_time(wall: Duration) -> Duration {
@@ -109,7 +142,7 @@ fn attempt(
             })
             .collect(),
         deadline_ms: u32::try_from(wall.as_millis()).unwrap_or(u32::MAX),
-        purpose: kind::Purpose::Live,
+        purpose: this.purpose,
     }
 }
 

@@ -4,51 +4,82 @@ use campanile::capability::egress::{Grant, origins};
 use campanile::capability::http::HttpDoor;
 use campanile::delivery::{Delivery, Message};
 use campanile::ids::{EndpointId, MessageId, TenantId};
-use campanile::runtime::bindings::kind::{Failure, Proof, Scope, Verdict};
+use campanile::runtime::bindings::kind::{Failure, Proof, Purpose, Scope, Verdict};
 use campanile::runtime::{Delivering, Try};
 use campanile_tests::capture::{Capture, Reply, Request};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
 use super::{Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings};
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
-    let capture = Capture::answering(reply(&case["answer"])?).await;
-    let refused = case["answer"]["fault"] == "refuse";
-    let address = if refused { nobody().await } else { capture.address().to_string() };
-    let settings = kind_settings(case, &format!("http://{address}"));
-    // Settings that name no origin grant none, and the component is to say what is wrong.
-    let reach =
-        origins(&kind.descriptor.reach, &kind.manifest.origins, &settings).unwrap_or_default();
-    let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach);
-    let door = HttpDoor::new(stage.gate.clone(), grant);
+    let scene = Scene::set(case).await?;
+    let door = scene.door(stage, kind);
     let mut delivering =
         Delivering::open(&stage.runtime, kind, door).await.map_err(|fault| fault.to_string())?;
 
     let one = deliveries(&json!({"producer_format": "native", "alerts": [{"title": "case"}]}))?;
     let message = message(&case["message"], &one, kind.digest);
     let number = u32::try_from(case["attempt"].as_u64().unwrap_or(1)).map_err(|e| e.to_string())?;
-    let this = Try { number, now_ms: NOW_MS, first_ms: NOW_MS, zone: &TimeZone::UTC };
-    let told = delivering.call(&message, &one, &Value::Object(settings).to_string(), this).await;
+    let this = Try {
+        number,
+        now_ms: NOW_MS,
+        first_ms: NOW_MS,
+        zone: &TimeZone::UTC,
+        purpose: Purpose::Live,
+    };
+    let told = delivering.call(&message, &one, &scene.settings(), this).await;
     let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
 
-    if let Some(expected) = case.get("request") {
-        let of = |name: &str| match name {
-            "message_id" => Some(message.id.to_string()),
-            "attempt_s" => Some((NOW_MS / 1000).to_string()),
-            "origin" => Some(format!("http://{address}")),
-            _ => None,
-        };
-        let requests = capture.requests();
-        equal("number of requests", &requests.len(), &1)?;
-        check_request(&requests[0], &fill::all(expected, &of))?;
-    }
+    scene.check_request(case, Some(&message.id.to_string()))?;
     match (&outcome.verdicts[..], case.get("verdict")) {
         ([only], Some(expected)) => check_verdict(only, expected),
         (_, None) => Err("expected `verdict`".to_owned()),
         (many, _) => Err(format!("expected one verdict for the message, got {many:?}")),
+    }
+}
+
+/// A server that answers by script, and the settings that lead to it.
+pub(super) struct Scene {
+    capture: Capture,
+    address: String,
+    settings: Map<String, Value>,
+}
+
+impl Scene {
+    pub(super) async fn set(case: &Value) -> Result<Self, String> {
+        let capture = Capture::answering(reply(&case["answer"])?).await;
+        let refused = case["answer"]["fault"] == "refuse";
+        let address = if refused { nobody().await } else { capture.address().to_string() };
+        let settings = kind_settings(case, &format!("http://{address}"));
+        Ok(Self { capture, address, settings })
+    }
+
+    /// The way to the origins that the settings name. Those that name none grant none, and the
+    /// component is to say what is wrong.
+    pub(super) fn door(&self, stage: &Stage, kind: KindRef<'_>) -> HttpDoor {
+        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins, &self.settings);
+        let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach.unwrap_or_default());
+        HttpDoor::new(stage.gate.clone(), grant)
+    }
+
+    pub(super) fn settings(&self) -> String {
+        Value::Object(self.settings.clone()).to_string()
+    }
+
+    pub(super) fn check_request(&self, case: &Value, message_id: Option<&str>) -> Held {
+        let Some(expected) = case.get("request").filter(|it| !it.is_null()) else { return Ok(()) };
+        let of = |name: &str| match name {
+            "message_id" => message_id.map(str::to_owned),
+            "attempt_s" => Some((NOW_MS / 1000).to_string()),
+            "origin" => Some(format!("http://{}", self.address)),
+            _ => None,
+        };
+        let requests = self.capture.requests();
+        equal("number of requests", &requests.len(), &1)?;
+        check_request(&requests[0], &fill::all(expected, &of))
     }
 }
 
@@ -119,7 +150,7 @@ fn check_request(request: &Request, expected: &Value) -> Held {
     }
 }
 
-fn check_verdict(verdict: &Verdict, expected: &Value) -> Held {
+pub(super) fn check_verdict(verdict: &Verdict, expected: &Value) -> Held {
     let found = told(verdict);
     let Value::Object(expected) = expected else { return Err("expected an object".to_owned()) };
     for (name, expected) in expected {

@@ -5,24 +5,30 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Engine, Server};
 use super::peer::{self, Answer, Peer};
-use crate::alert::Severity;
+use crate::capability::egress::{Connector, Pool};
+use crate::capability::http::HttpGate;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
+use crate::dispatch::backoff::Backoff;
+use crate::dispatch::{RetryPolicy, Site};
 use crate::ids::{MessageId, RecipientId, TenantId};
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
-use crate::records::Records;
-use crate::route::{Filter, Router};
-use crate::runtime::Catalog;
+use crate::records::{Records, rows};
+use crate::roster::{Kinds, Roster};
+use crate::runtime::{Catalog, Limits, Runtime};
 use crate::store::{Prepared, Store, StoreError, StoreLimits, Weight, WriteJob};
 use crate::telemetry::Metrics;
 use crate::tenant::Role;
 use crate::tenant::tokens::{self, Tokens};
+use crate::trial::Trial;
 
 pub(crate) struct StandIn {
     address: SocketAddr,
@@ -51,19 +57,41 @@ impl StandIn {
         let store = Store::open(folder.path(), clock.clone(), StoreLimits::default()).unwrap();
         let queue = Queue::open(&store, limits).await.unwrap();
         let records = Records::new(&store);
-        let recipient = records.register_recipient(TenantId::DEFAULT, "night").await.unwrap();
-        let mut router = Router::default();
-        let all = Filter { minimum_severity: Severity::None, categories: Vec::new() };
-        router.add(TenantId::DEFAULT, recipient, all);
+        let recipient = rows::tests::recipient(&store, 1, TenantId::DEFAULT, "night").await;
+        let cache = folder.path().join("cache");
+        let runtime = Runtime::new(Limits::from(&config.limits), 1, &cache).unwrap();
+        let site = Site {
+            instance: "test".to_owned(),
+            locale: "en".to_owned(),
+            zone_name: "UTC".to_owned(),
+            zone: TimeZone::UTC,
+        };
+        let kinds = Kinds::new(Arc::new(Catalog::default()), site).unwrap();
+        let roster = Roster::open(&store, &queue, kinds).await.unwrap();
+        let trial = Arc::new(Trial {
+            runtime,
+            gate: Arc::new(HttpGate {
+                connector: Connector::default(),
+                pool: Pool::default(),
+                response_bytes_max: 1 << 20,
+            }),
+            clock: Arc::clone(&clock),
+            policy: RetryPolicy {
+                backoff: Backoff {
+                    first: Duration::from_millis(1),
+                    max: Duration::from_millis(1),
+                    asked_max: Duration::from_millis(1),
+                },
+                attempts_max: 1,
+            },
+            slots: Arc::new(Semaphore::new(1)),
+            batch_max: 1,
+            roster: roster.clone(),
+        });
         let server = Server::bind(&config.api).await.unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
-        let engine = Engine {
-            queue: queue.clone(),
-            records,
-            router,
-            catalog: Arc::new(Catalog::default()),
-            sending: sending.clone(),
-        };
+        let engine =
+            Engine { queue: queue.clone(), records, roster, trial, sending: sending.clone() };
         let tokens = Tokens::open(folder.path()).unwrap();
         let metrics = Arc::new(Metrics::new([]));
         let routes = server.api(engine, tokens, metrics, clock, &config.ingest);

@@ -13,7 +13,7 @@ fn policy() -> RetryPolicy {
 }
 
 fn tried(number: u32) -> Tried {
-    Tried { number, at_ms: NOW - 5, now_ms: NOW, jitter: 1.0 }
+    Tried { number, forgiven: 0, at_ms: NOW - 5, now_ms: NOW, jitter: 1.0 }
 }
 
 fn deliveries(count: usize) -> Vec<Delivery> {
@@ -22,7 +22,7 @@ fn deliveries(count: usize) -> Vec<Delivery> {
         .map(|_| {
             let alert = Arc::new(crate::alert::tests::alert());
             let id = DeliveryId { alert: ids.next(NOW), recipient: RecipientId(1) };
-            Delivery { id, alert, attempts: 0, first_ms: None, previous: None }
+            Delivery { id, alert, attempts: 0, forgiven: 0, first_ms: None, previous: None }
         })
         .collect()
 }
@@ -129,13 +129,7 @@ fn each_verdict_has_its_outcome_its_fate_and_its_pause() {
             retry(90_000),
             pause(all, true, 90_000),
         ),
-        (
-            failed(Failure::Misconfigured(fault)),
-            1,
-            OutcomeKind::Misconfigured,
-            retry(1000),
-            pause(mine, false, 1000),
-        ),
+        (failed(Failure::Misconfigured(fault)), 1, OutcomeKind::Misconfigured, retry(0), None),
         (
             failed(Failure::Uncertain(reason())),
             1,

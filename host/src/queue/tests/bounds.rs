@@ -5,7 +5,7 @@ use super::*;
 fn batch_of(house: &House, count: usize) -> Batch {
     let owed = |_| Owed { alert: house.alert(1, Action::Store), recipients: vec![ONE] };
     let alerts = (0..count).map(owed).collect();
-    Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() }
+    Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new(), within: None }
 }
 
 fn retry_after_s(committed: &Result<Committed, CommitError>) -> Option<u64> {

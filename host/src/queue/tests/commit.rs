@@ -6,7 +6,7 @@ const KEY: BatchKey = BatchKey { sender: [1; 16], key: [2; 32], body: [3; 32] };
 
 fn keyed(house: &House, key: BatchKey, answer: &str) -> Batch {
     let alerts = vec![Owed { alert: house.alert(1, Action::Store), recipients: vec![ONE] }];
-    Batch { tenant: TenantId::DEFAULT, alerts, key: Some(key), answer: answer.into() }
+    Batch { tenant: TenantId::DEFAULT, alerts, key: Some(key), answer: answer.into(), within: None }
 }
 
 async fn pending(house: &House) -> u64 {
@@ -86,8 +86,13 @@ async fn a_batch_with_an_id_that_was_used_is_refused_alone_and_whole() {
     let used = house.alert(1, Action::Store);
     house.commit_all(vec![used.clone()], &[ONE]).await;
     let owed = |alert| Owed { alert, recipients: vec![ONE] };
-    let batch =
-        |alerts| Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
+    let batch = |alerts| Batch {
+        tenant: TenantId::DEFAULT,
+        alerts,
+        key: None,
+        answer: String::new(),
+        within: None,
+    };
     let bad = batch(vec![owed(house.alert(2, Action::Store)), owed(used)]);
     let good = batch(vec![owed(house.alert(3, Action::Store))]);
     let gate = Gate::close(&house.store);

@@ -33,6 +33,7 @@ fn batch(house: &House, sender: usize, number: usize) -> Batch {
         alerts: owed.collect(),
         key: Some(key),
         answer: "x".repeat(500),
+        within: None,
     }
 }
 
@@ -58,7 +59,8 @@ async fn measure_commit_lease_and_settle_per_delivery() {
         for owed in batch.alerts {
             let id = id_of(owed.alert.id, ONE);
             let alert = Arc::new(owed.alert);
-            let one = Delivery { id, alert, attempts: 0, first_ms: None, previous: None };
+            let one =
+                Delivery { id, alert, attempts: 0, forgiven: 0, first_ms: None, previous: None };
             std::hint::black_box(settlement(message(&[one]), delivered(), false));
         }
     }

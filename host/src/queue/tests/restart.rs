@@ -151,6 +151,7 @@ async fn an_outcome_is_recorded_once_the_disk_takes_writes_again() {
         alerts: vec![refused],
         key: None,
         answer: String::new(),
+        within: None,
     };
     let (refused, ()) = tokio::join!(house.queue.commit(batch), async { gate.send(()).unwrap() });
     assert!(matches!(refused, Err(CommitError::Overloaded { .. })), "{refused:?}");

@@ -80,7 +80,8 @@ async fn what_is_owed_stays_with_its_tries_and_goes_when_it_is_over() {
         recipients: recipients.into(),
     };
     let alerts = vec![owed(&first, &[ONE]), owed(&second, &[ONE, TWO])];
-    let batch = Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new() };
+    let batch =
+        Batch { tenant: TenantId::DEFAULT, alerts, key: None, answer: String::new(), within: None };
     soon(house.queue.commit(batch)).await.unwrap();
     attempt(&house, ONE, Fate::Dead).await;
     house.clock.advance(KEEP_MS);

@@ -10,62 +10,99 @@ use serde_json::{Map, Value};
 
 use crate::capability::log::printable;
 use crate::config::Problem;
-use crate::runtime::{Catalog, Kind};
+use crate::runtime::Kind;
 
 /// Longest text of a component that is quoted, in bytes.
 const QUOTED_BYTES_MAX: usize = 256;
 
-/// The schemas of all kinds, each compiled once.
-pub(super) struct Schemas<'a>(Vec<Of<'a>>);
-
-/// What one kind wants; `None` where its schema is none.
-struct Of<'a> {
-    kind: &'a str,
-    endpoint: Option<Schema>,
-    recipient: Option<Schema>,
+/// What one kind wants of its settings, compiled once.
+#[derive(Debug)]
+pub(super) struct Schemas {
+    endpoint: Schema,
+    recipient: Schema,
+    /// Settings that are credentials: marked `writeOnly` in either schema.
+    secrets: Vec<String>,
 }
 
-impl<'a> Schemas<'a> {
-    /// A schema that cannot be used is a problem of its component.
-    pub(super) fn new(catalog: &'a Catalog, problems: &mut Vec<Problem>) -> Self {
-        let mut schemas = Vec::with_capacity(catalog.kinds().len());
-        for kind in catalog.kinds() {
-            let mut read = |name, text| {
-                let schema = Schema::new(&kind.name, name, text);
-                schema.map_err(|problem| problems.push(problem)).ok()
-            };
-            let endpoint = read("endpoint_schema", &kind.descriptor.endpoint_schema);
-            let recipient = read("recipient_schema", &kind.descriptor.recipient_schema);
-            schemas.push(Of { kind: &kind.name, endpoint, recipient });
+impl Schemas {
+    /// `Err`: why the component cannot be used.
+    pub(super) fn of(kind: &Kind) -> Result<Self, Vec<Problem>> {
+        let name = &kind.name;
+        let endpoint = Schema::new(name, "endpoint_schema", &kind.descriptor.endpoint_schema);
+        let recipient = Schema::new(name, "recipient_schema", &kind.descriptor.recipient_schema);
+        let (endpoint, recipient) = match (endpoint, recipient) {
+            (Ok(endpoint), Ok(recipient)) => (endpoint, recipient),
+            (endpoint, recipient) => {
+                return Err(endpoint.err().into_iter().chain(recipient.err()).collect());
+            }
+        };
+        let torn = torn(name, &endpoint.json, &recipient.json);
+        if !torn.is_empty() {
+            return Err(torn);
         }
-        Self(schemas)
+        let secret = |schema: &Schema| -> Vec<String> {
+            let is_secret = |(_, about): &(&String, &Value)| about["writeOnly"] == true;
+            properties(&schema.json).filter(is_secret).map(|(name, _)| name.clone()).collect()
+        };
+        let secrets = [secret(&endpoint), secret(&recipient)].concat();
+        Ok(Self { endpoint, recipient, secrets })
     }
 
-    pub(super) fn endpoint(
-        &self,
-        kind: &Kind,
-        place: &str,
-        settings: &Map<String, Value>,
-    ) -> Vec<Problem> {
-        let schema = self.of(kind).and_then(|one| one.endpoint.as_ref());
-        schema.map(|schema| schema.check(place, settings)).unwrap_or_default()
+    /// What is wrong with an endpoint's settings, which are at `place`.
+    pub(super) fn endpoint(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
+        self.endpoint.check(place, settings)
     }
 
-    pub(super) fn recipient(
-        &self,
-        kind: &Kind,
-        place: &str,
-        settings: &Map<String, Value>,
-    ) -> Vec<Problem> {
-        let schema = self.of(kind).and_then(|one| one.recipient.as_ref());
-        schema.map(|schema| schema.check(place, settings)).unwrap_or_default()
+    /// What is wrong with a recipient's settings, which are at `place`.
+    pub(super) fn recipient(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
+        self.recipient.check(place, settings)
     }
 
-    fn of(&self, kind: &Kind) -> Option<&Of<'a>> {
-        self.0.iter().find(|one| one.kind == kind.name)
+    /// Whether the value of the setting `name` is never shown. Also of what is beneath it.
+    pub(super) fn is_secret(&self, name: &str) -> bool {
+        self.secrets.iter().any(|secret| {
+            name.strip_prefix(secret.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     }
 }
 
+/// Names to which the two schemas give different types: a recipient's key overrides the endpoint's,
+/// so `deliver` would find a text where it looks for a number.
+fn torn(component: &str, endpoint: &Value, recipient: &Value) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, about) in properties(endpoint) {
+        let Some(other) = recipient["properties"].get(name) else { continue };
+        if matches!((types(about), types(other)), (Some(one), Some(two)) if one != two) {
+            problems.push(Problem {
+                place: format!("component `{component}`"),
+                expected: format!(
+                    "expected its setting `{}` to have one type in `endpoint_schema` and \
+                     `recipient_schema`, since a recipient's overrides the endpoint's; install \
+                     another version of it, or remove it from `components_dir`",
+                    printable(name, QUOTED_BYTES_MAX)
+                ),
+            });
+        }
+    }
+    problems
+}
+
+/// The types a schema allows, sorted; `None` where it does not say.
+fn types(schema: &Value) -> Option<Vec<&str>> {
+    let mut types: Vec<_> = match schema.get("type")? {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect(),
+        one => vec![one.as_str()?],
+    };
+    types.sort_unstable();
+    Some(types)
+}
+
+fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    schema["properties"].as_object().into_iter().flatten()
+}
+
+#[derive(Debug)]
 struct Schema {
     json: Value,
     validator: Validator,
@@ -276,6 +313,26 @@ mod tests {
             let told = format!("{found:?}");
             assert!(!told.contains("hunter2") && !told.contains("7411"), "{told}");
         }
+    }
+
+    #[test]
+    fn a_name_with_two_types_in_the_pair_of_schemas_is_a_problem() {
+        let schema = |about: &str| {
+            serde_json::from_str::<Value>(&format!(r#"{{"properties":{{"n":{about},"o":{{}}}}}}"#))
+                .unwrap()
+        };
+        let table = [
+            (r#"{"type":"string"}"#, r#"{"type":"string","maxLength":3}"#, false),
+            (r#"{"type":["null","string"]}"#, r#"{"type":["string","null"]}"#, false),
+            (r#"{"type":"string"}"#, r#"{"enum":["a"]}"#, false),
+            (r#"{"type":"string"}"#, r#"{"type":"integer"}"#, true),
+            (r#"{"type":["string","null"]}"#, r#"{"type":"string"}"#, true),
+        ];
+        for (one, two, expected) in table {
+            let problems = torn("hook", &schema(one), &schema(two));
+            assert_eq!(!problems.is_empty(), expected, "{one} {two}: {problems:?}");
+        }
+        assert_eq!(torn("hook", &schema("{}"), &Value::Null), []);
     }
 
     #[test]

@@ -1,0 +1,314 @@
+//! `/v1/endpoints`: configured accounts and servers.
+
+#![expect(unused_qualifications, reason = "the macro that describes a route writes them")]
+
+use axum::Json;
+use axum::extract::{Path, Query, Request, State, rejection::QueryRejection};
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Api;
+use super::asked::{self, Asker};
+use super::problem::{Details, Problem};
+use super::recipients::{PauseAsked, pause_asked};
+use crate::config;
+use crate::records::rows::{Pause, PausedBy};
+use crate::roster::{Action, Edit, EndpointEntry, Expect, Standing, What};
+use crate::setup::{self, EndpointSetup, Settings, name_problem};
+
+/// An endpoint, with all that is known of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Endpoint {
+    pub(super) id: u32,
+    pub(super) name: String,
+    pub(super) kind: String,
+    pub(super) settings: Settings,
+    pub(super) state: Standing,
+    /// Null: it is not paused.
+    pub(super) pause: Option<Pause>,
+    /// Why it is unusable.
+    pub(super) problems: Vec<config::Problem>,
+    /// The set of files that made it; null: it was made by hand.
+    pub(super) apply_set: Option<String>,
+    /// The version, as in `ETag`.
+    pub(super) revision: u64,
+    pub(super) created_ms: u64,
+    pub(super) changed_ms: u64,
+}
+
+impl Endpoint {
+    fn of(entry: &EndpointEntry) -> Self {
+        let row = &entry.row;
+        Self {
+            id: row.id.0,
+            name: row.name.clone(),
+            kind: row.setup.kind.clone(),
+            settings: row.setup.settings.clone(),
+            state: entry.standing(),
+            pause: row.pause.clone(),
+            problems: entry.built.as_ref().err().cloned().unwrap_or_default(),
+            apply_set: row.stamp.apply_set.clone(),
+            revision: row.stamp.revision,
+            created_ms: row.stamp.created_ms,
+            changed_ms: row.stamp.changed_ms,
+        }
+    }
+}
+
+/// An endpoint as it is written.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "describes a body that is read field by field")]
+pub(super) struct NewEndpoint {
+    /// 1 to 64 of `A-Z a-z 0-9 . _ -`, a letter or digit first; unique among endpoints.
+    #[schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    name: String,
+    /// Name of an installed kind.
+    #[schema(min_length = 1, max_length = 64)]
+    kind: String,
+    /// As the kind's `endpoint_schema` describes them.
+    #[schema(required = false)]
+    settings: Settings,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EndpointFilter {
+    /// How many to show.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
+    limit: Option<u32>,
+    /// `next` of the page before: only names after it.
+    after: Option<String>,
+    /// Only those of this kind.
+    kind: Option<String>,
+    /// Only those that stand so.
+    state: Option<Standing>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Endpoints {
+    endpoints: Vec<Endpoint>,
+    /// `after` of the next page; null: this is the last.
+    next: Option<String>,
+}
+
+/// Endpoints, by name.
+#[utoipa::path(get, path = "/v1/endpoints", tag = "setup", params(EndpointFilter), responses(
+    (status = 200, body = Endpoints),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(api): State<Api>,
+    asker: Asker,
+    filter: Result<Query<EndpointFilter>, QueryRejection>,
+) -> Result<Json<Endpoints>, Problem> {
+    let Query(filter) = filter.map_err(|_| {
+        Problem::bad_request("expected no parameters but `limit`, `after`, `kind` and `state`")
+    })?;
+    let limit = asked::limit(filter.limit)? as usize;
+    let live = api.engine.roster.live();
+    let wanted = live
+        .endpoints(asker.tenant, filter.after.as_deref().unwrap_or_default())
+        .filter(|one| filter.kind.as_ref().is_none_or(|kind| *kind == one.row.setup.kind))
+        .filter(|one| filter.state.is_none_or(|state| state == one.standing()));
+    let mut endpoints: Vec<_> = wanted.take(limit + 1).map(|entry| Endpoint::of(entry)).collect();
+    let has_more = endpoints.len() > limit;
+    endpoints.truncate(limit);
+    let next = endpoints.last().filter(|_| has_more).map(|one| one.name.clone());
+    Ok(Json(Endpoints { endpoints, next }))
+}
+
+/// One endpoint.
+#[utoipa::path(get, path = "/v1/endpoints/{name}", tag = "setup",
+    params(("name" = String, Path, description = "Its name")), responses(
+    (status = 200, body = Endpoint, headers(("ETag" = String))),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+))]
+pub(super) async fn show(
+    State(api): State<Api>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    answer(&api, &asker, &name, StatusCode::OK)
+}
+
+/// Makes an endpoint.
+#[utoipa::path(post, path = "/v1/endpoints", tag = "setup", request_body = NewEndpoint, responses(
+    (status = 201, body = Endpoint, headers(("ETag" = String), ("Location" = String))),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`name-taken`"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
+))]
+pub(super) async fn create(
+    State(api): State<Api>,
+    asker: Asker,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (_, mut value) = asked::json(request).await?;
+    let name = take_name(&mut value, None)?;
+    put(&api, asker, name, value, Expect::Absent).await
+}
+
+/// Makes an endpoint, or replaces one. `If-Match` replaces only that version, `If-None-Match: *`
+/// only makes.
+#[utoipa::path(put, path = "/v1/endpoints/{name}", tag = "setup",
+    params(("name" = String, Path, description = "Its name"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to replace"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is none")),
+    request_body = EndpointSetup, responses(
+    (status = 200, body = Endpoint, headers(("ETag" = String))),
+    (status = 201, body = Endpoint, headers(("ETag" = String), ("Location" = String))),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`kind-fixed`"),
+    (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
+))]
+pub(super) async fn replace(
+    State(api): State<Api>,
+    asker: Asker,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (headers, mut value) = asked::json(request).await?;
+    let name = take_name(&mut value, Some(name))?;
+    let expect = asked::expect(&headers, Expect::Any)?;
+    let put = put(&api, asker, name, value, expect).await;
+    put.map_err(|problem| problem.of_precondition(expect))
+}
+
+async fn put(
+    api: &Api,
+    asker: Asker,
+    name: String,
+    value: serde_json::Value,
+    expect: Expect,
+) -> Result<Response, Problem> {
+    let mut problems = Vec::new();
+    let setup: EndpointSetup = setup::endpoint("", value, &mut problems);
+    if !problems.is_empty() {
+        return Err(Problem::bad_setup(problems));
+    }
+    let edit = Edit::Endpoint { name: name.clone(), setup, expect };
+    let changed = api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
+    let is_new = changed.changes.iter().any(|one| one.action == Action::Create);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    answer(api, &asker, &name, status)
+}
+
+/// Removes an endpoint that no recipient uses.
+#[utoipa::path(delete, path = "/v1/endpoints/{name}", tag = "setup",
+    params(("name" = String, Path, description = "Its name"),
+        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to remove")),
+    responses(
+    (status = 204, description = "It is gone"),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`in-use`"),
+    (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
+))]
+pub(super) async fn remove(
+    State(api): State<Api>,
+    asker: Asker,
+    Path(name): Path<String>,
+    headers: hyper::HeaderMap,
+) -> Result<StatusCode, Problem> {
+    let expect = asked::expect(&headers, Expect::Present)?;
+    let edit = Edit::Remove { what: What::Endpoint, name, expect };
+    api.engine.roster.edit(asker.tenant, vec![edit], asker.who).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sends nothing through an endpoint until it is resumed; queues are kept.
+#[utoipa::path(post, path = "/v1/endpoints/{name}/pause", tag = "setup",
+    params(("name" = String, Path, description = "Its name")), request_body = PauseAsked, responses(
+    (status = 200, body = Endpoint, headers(("ETag" = String))),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+))]
+pub(super) async fn pause(
+    State(api): State<Api>,
+    asker: Asker,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let detail = pause_asked(request).await?;
+    let pause = Some((PausedBy::Person, "by-hand".to_owned(), detail));
+    stand(&api, asker, name, pause).await
+}
+
+/// Sends through a paused endpoint again.
+#[utoipa::path(post, path = "/v1/endpoints/{name}/resume", tag = "setup",
+    params(("name" = String, Path, description = "Its name")), responses(
+    (status = 200, body = Endpoint, headers(("ETag" = String))),
+    (status = 404, body = Details, content_type = "application/problem+json"),
+))]
+pub(super) async fn resume(
+    State(api): State<Api>,
+    asker: Asker,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    stand(&api, asker, name, None).await
+}
+
+async fn stand(
+    api: &Api,
+    asker: Asker,
+    name: String,
+    pause: Option<(PausedBy, String, String)>,
+) -> Result<Response, Problem> {
+    let expect = Expect::Present;
+    let edit = Edit::Pause { what: What::Endpoint, name: name.clone(), pause, expect };
+    api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
+    answer(api, &asker, &name, StatusCode::OK)
+}
+
+fn answer(api: &Api, asker: &Asker, name: &str, status: StatusCode) -> Result<Response, Problem> {
+    let live = api.engine.roster.live();
+    let entry =
+        live.endpoint(asker.tenant, name).ok_or_else(|| asked::not_found("endpoint", name))?;
+    let tag = asked::etag(entry.row.stamp.revision);
+    let mut response = (status, Json(Endpoint::of(entry))).into_response();
+    response.headers_mut().insert(header::ETAG, tag);
+    if status == StatusCode::CREATED
+        && let Ok(place) = format!("/v1/endpoints/{name}").parse()
+    {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// The name, out of the body; where the path has it, the body need not.
+pub(super) fn take_name(
+    value: &mut serde_json::Value,
+    of_path: Option<String>,
+) -> Result<String, Problem> {
+    let at = |expected: &str| {
+        let problem = config::Problem { place: "name".to_owned(), expected: expected.to_owned() };
+        Problem::bad_setup(vec![problem])
+    };
+    let written = match value.as_object_mut().and_then(|fields| fields.remove("name")) {
+        None => None,
+        Some(serde_json::Value::String(name)) => Some(name),
+        Some(_) => return Err(at("expected a text")),
+    };
+    let name = match (of_path, written) {
+        (Some(path), Some(written)) if path != written => {
+            return Err(at("expected the name that the path has; leave it out"));
+        }
+        (Some(name), _) | (None, Some(name)) => name,
+        (None, None) => return Err(at("is missing, and needed")),
+    };
+    match name_problem(&name) {
+        Some(expected) => Err(at(expected)),
+        None => Ok(name),
+    }
+}

@@ -1,0 +1,225 @@
+//! The roster: endpoints and recipients as they are now, checked, stored, and live.
+//!
+//! Promise: a change is checked as a whole, written as a whole with its entry in the audit log, and
+//! seen by ingest and dispatch at once when it is on disk; whoever asked may go away meanwhile. A
+//! stored row that its component does not take any more is kept, told of, and not sent to.
+//!
+//! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
+
+mod kinds;
+mod live;
+mod plan;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use crate::audit::Who;
+use crate::config::Problem;
+use crate::dispatch::Destination;
+use crate::ids::TenantId;
+use crate::queue::Queue;
+use crate::records::rows::{self, Pause, PausedBy};
+use crate::setup::Setup;
+use crate::store::{Refusal, Store, StoreError, Weight};
+
+pub use kinds::Kinds;
+pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
+pub use plan::{Action, Change, Edit, Expect, Wanted, What};
+
+/// A handle to the roster. There is one per store; handles are clones of it.
+#[derive(Clone, Debug)]
+pub struct Roster(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    queue: Queue,
+    kinds: Kinds,
+    live: watch::Sender<Arc<Live>>,
+    /// One change at a time; who is to make it holds this until it is written.
+    turn: Arc<Semaphore>,
+}
+
+/// What a change did, or would do.
+#[derive(Debug)]
+pub struct Changed {
+    pub changes: Vec<Change>,
+    /// Named, and as wanted already.
+    pub unchanged: usize,
+    /// As it is afterwards.
+    pub live: Arc<Live>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    #[error("what is written cannot be used")]
+    Problems(Vec<Problem>),
+
+    #[error("there is no {what} `{name}`")]
+    NotFound { what: What, name: String },
+
+    #[error("there is a {what} `{name}` already; choose another name, or change that one")]
+    NameTaken { what: What, name: String },
+
+    #[error(
+        "the {what} `{name}` is not the version that was asked for; read it anew, and change that"
+    )]
+    Outdated { what: What, name: String },
+
+    #[error(
+        "recipients still use the endpoint `{name}` ({recipients}); remove them or move them first"
+    )]
+    InUse { name: String, recipients: String },
+
+    #[error("the endpoint `{name}` is of another kind; make a new one, and move its recipients")]
+    KindFixed { name: String },
+
+    #[error(
+        "the {what} `{name}` was made by the set `{set}`; apply it there, or remove it there first"
+    )]
+    OtherSet { what: What, name: String, set: String },
+
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Roster {
+    /// Reads what is stored. What cannot be used any more is told of, and stays.
+    pub async fn open(store: &Store, queue: &Queue, kinds: Kinds) -> Result<Self, StoreError> {
+        let rows = store.read(rows::load).await?;
+        let live = Arc::new(Live::open(rows, &kinds));
+        for problem in live.problems() {
+            tracing::error!(problem = %problem, "Something stored cannot be used; its deliveries wait.");
+        }
+        Ok(Self(Arc::new(Inner {
+            store: store.clone(),
+            queue: queue.clone(),
+            kinds,
+            live: watch::Sender::new(live),
+            turn: Arc::new(Semaphore::new(1)),
+        })))
+    }
+
+    /// Everything as it is now.
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.0.live.borrow())
+    }
+
+    /// Told of every change.
+    pub fn watch(&self) -> watch::Receiver<Arc<Live>> {
+        self.0.live.subscribe()
+    }
+
+    pub fn kinds(&self) -> &Kinds {
+        &self.0.kinds
+    }
+
+    /// Makes all of `edits`, or none.
+    pub async fn edit(
+        &self,
+        tenant: TenantId,
+        edits: Vec<Edit>,
+        who: Who,
+    ) -> Result<Changed, ChangeError> {
+        self.change(tenant, Wanted::Edits(edits), who, false).await
+    }
+
+    /// Makes everything as `setup` says; with `prune`, removes what the same set made earlier and
+    /// does not say any more. With `dry_run` only tells what would change.
+    pub async fn apply(
+        &self,
+        tenant: TenantId,
+        set: String,
+        setup: Setup,
+        options: ApplyOptions,
+        who: Who,
+    ) -> Result<Changed, ChangeError> {
+        let wanted = Wanted::Setup { set, setup, prune: options.prune };
+        self.change(tenant, wanted, who, options.dry_run).await
+    }
+
+    /// A component said that a setting is wrong: nothing more is sent, and the queue is kept. Where
+    /// the settings have changed since, that verdict says nothing of the new ones.
+    pub async fn pause_by_verdict(
+        &self,
+        of: &Destination,
+        what: What,
+        code: &str,
+        detail: &str,
+    ) -> Result<(), ChangeError> {
+        let is_current = self
+            .live()
+            .destinations
+            .get(&of.id)
+            .is_some_and(|now| now.settings_sha256 == of.settings_sha256);
+        if !is_current {
+            return Ok(());
+        }
+        let name = match what {
+            What::Endpoint => of.endpoint.name.clone(),
+            What::Recipient => of.name.clone(),
+        };
+        let pause = Some((PausedBy::Verdict, code.to_owned(), detail.to_owned()));
+        let edit = Edit::Pause { what, name, pause, expect: Expect::Any };
+        let source = format!("a delivery to recipient {}", of.name);
+        self.edit(of.endpoint.tenant, vec![edit], Who::engine(source)).await.map(drop)
+    }
+
+    async fn change(
+        &self,
+        tenant: TenantId,
+        wanted: Wanted,
+        who: Who,
+        dry_run: bool,
+    ) -> Result<Changed, ChangeError> {
+        let closed = |_| StoreError::Closed;
+        let turn = Arc::clone(&self.0.turn).acquire_owned().await.map_err(closed)?;
+        let now_ms = self.0.store.clock().now_ms();
+        let live = self.live();
+        let plan = plan::plan(&live, tenant, wanted, &self.0.kinds, now_ms)?;
+        let next = Arc::new(live.next(plan.rows, plan.newest, &self.0.kinds));
+        let problems = next.problems_of(tenant, &plan.places);
+        if !problems.is_empty() {
+            return Err(ChangeError::Problems(problems));
+        }
+        let changed =
+            Changed { changes: plan.changes, unchanged: plan.unchanged, live: Arc::clone(&next) };
+        if dry_run || changed.changes.is_empty() {
+            return Ok(changed);
+        }
+        let entries = changed.changes.iter().map(|one| one.entry(tenant, &who, now_ms)).collect();
+        let (reply, answer) = oneshot::channel();
+        let job = write::Write::new(Arc::clone(&self.0), live, next, entries, now_ms, turn, reply);
+        self.0.store.ingest(Box::new(job), Weight { count: 0, bytes: 0 }).map_err(refused)?;
+        answer.await.unwrap_or(Err(StoreError::Closed))?;
+        Ok(changed)
+    }
+}
+
+/// How a setup is applied.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ApplyOptions {
+    pub dry_run: bool,
+    pub prune: bool,
+}
+
+impl Pause {
+    fn new((by, code, detail): (PausedBy, String, String), since_ms: u64) -> Self {
+        Self { by, since_ms, code, detail }
+    }
+}
+
+fn refused(refusal: Refusal) -> StoreError {
+    match refusal {
+        Refusal::Crowded => StoreError::Busy,
+        Refusal::DiskFull => StoreError::DiskFull,
+        Refusal::Closed => StoreError::Closed,
+    }
+}

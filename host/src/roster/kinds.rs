@@ -1,0 +1,105 @@
+//! What rows are checked against, and made into what dispatch needs: kinds, their schemas, the site.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::schema::Schemas;
+use crate::capability::egress::{Grant, origins};
+use crate::config::Problem;
+use crate::dispatch::{Destination, Endpoint, Site};
+use crate::records::rows::{EndpointRow, RecipientRow};
+use crate::runtime::{Catalog, Kind};
+
+/// The installed kinds with their schemas, and who this installation is.
+#[derive(Debug)]
+pub struct Kinds {
+    catalog: Arc<Catalog>,
+    schemas: HashMap<String, Schemas>,
+    site: Site,
+}
+
+impl Kinds {
+    /// `Err`: components whose schemas cannot be used.
+    pub fn new(catalog: Arc<Catalog>, site: Site) -> Result<Self, Vec<Problem>> {
+        let mut schemas = HashMap::with_capacity(catalog.kinds().len());
+        let mut problems = Vec::new();
+        for kind in catalog.kinds() {
+            match Schemas::of(kind) {
+                Ok(of_kind) => _ = schemas.insert(kind.name.clone(), of_kind),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self { catalog, schemas, site }) } else { Err(problems) }
+    }
+
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// The zone that filters and messages are in where they name none.
+    pub fn zone(&self) -> &TimeZone {
+        &self.site.zone
+    }
+
+    /// Whether the value of this setting is never shown.
+    pub fn is_secret(&self, kind: &str, setting: &str) -> bool {
+        self.schemas.get(kind).is_some_and(|schemas| schemas.is_secret(setting))
+    }
+
+    /// An endpoint that can be sent through, or all that is wrong with it, by place beneath it.
+    pub fn endpoint(&self, row: &EndpointRow) -> Result<Arc<Endpoint>, Vec<Problem>> {
+        let kind = self.kind(&row.setup.kind)?;
+        let settings = row.setup.settings.as_map();
+        if let Some(schemas) = self.schemas.get(&kind.name) {
+            let problems = schemas.endpoint("settings", settings);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+        }
+        let reach =
+            origins(&kind.descriptor.reach, &kind.manifest.origins, settings).map_err(|error| {
+                vec![Problem { place: "settings".to_owned(), expected: error.to_string() }]
+            })?;
+        Ok(Arc::new(Endpoint {
+            id: row.id,
+            tenant: row.tenant,
+            name: row.name.clone(),
+            kind: Arc::clone(kind),
+            grant: Grant::new(row.tenant, row.id, reach),
+            settings: settings.clone(),
+        }))
+    }
+
+    /// A recipient that can be sent to, or all that is wrong with its settings.
+    pub fn recipient(
+        &self,
+        row: &RecipientRow,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<Arc<Destination>, Vec<Problem>> {
+        let settings = row.setup.settings.as_map();
+        if let Some(schemas) = self.schemas.get(&endpoint.kind.name) {
+            let problems = schemas.recipient("settings", settings);
+            if !problems.is_empty() {
+                return Err(problems);
+            }
+        }
+        let endpoint = Arc::clone(endpoint);
+        Ok(Arc::new(Destination::new(row.id, &row.name, endpoint, settings, &self.site)))
+    }
+
+    fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
+        self.catalog.kind(name).ok_or_else(|| {
+            let names: Vec<_> =
+                self.catalog.kinds().iter().map(|kind| kind.name.as_str()).collect();
+            vec![Problem {
+                place: "kind".to_owned(),
+                expected: format!(
+                    "expected one of the kinds that are installed: {}",
+                    names.join(", ")
+                ),
+            }]
+        })
+    }
+}

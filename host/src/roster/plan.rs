@@ -1,0 +1,565 @@
+//! From what is wanted to the rows that it makes and what that changes: pure.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use super::live::{Key, Live, Newest, Table};
+use super::{ChangeError, Kinds};
+use crate::audit::{Entry, Who};
+use crate::config::Problem;
+use crate::ids::{EndpointId, RecipientId, TenantId};
+use crate::records::rows::{EndpointRow, Pause, PausedBy, RecipientRow, Stamp};
+use crate::setup::{EndpointSetup, FieldChange, RecipientSetup, Setup, differences};
+
+/// What somebody wants.
+#[derive(Debug)]
+pub enum Wanted {
+    Edits(Vec<Edit>),
+    /// As these files say.
+    Setup {
+        set: String,
+        setup: Setup,
+        prune: bool,
+    },
+}
+
+/// One change of one thing.
+#[derive(Debug)]
+pub enum Edit {
+    Endpoint {
+        name: String,
+        setup: EndpointSetup,
+        expect: Expect,
+    },
+    Recipient {
+        name: String,
+        setup: RecipientSetup,
+        expect: Expect,
+    },
+    Remove {
+        what: What,
+        name: String,
+        expect: Expect,
+    },
+    /// `pause`: by whom, code, detail; `None` resumes.
+    Pause {
+        what: What,
+        name: String,
+        pause: Option<(PausedBy, String, String)>,
+        expect: Expect,
+    },
+}
+
+/// What must be there for an edit to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    Any,
+    /// Nothing of that name.
+    Absent,
+    /// Any version of it.
+    Present,
+    /// This version.
+    Revision(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    Endpoint,
+    Recipient,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Endpoint => "endpoint",
+            Self::Recipient => "recipient",
+        })
+    }
+}
+
+/// One thing that changes.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Change {
+    pub action: Action,
+    pub what: What,
+    pub name: String,
+    pub fields: Vec<FieldChange>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    Create,
+    Update,
+    Remove,
+    Pause,
+    Resume,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Remove => "remove",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+impl Change {
+    /// Its entry in the audit log.
+    pub(super) fn entry(&self, tenant: TenantId, who: &Who, at_ms: u64) -> Entry {
+        Entry {
+            at_ms,
+            tenant,
+            who: who.clone(),
+            action: self.action.name(),
+            object: format!("{} {}", self.what, self.name),
+            detail: json!({ "fields": self.fields }),
+        }
+    }
+}
+
+/// What was written, and the place where: its problems are told beneath it.
+pub(super) type Places = Vec<(What, String, String)>;
+
+/// What comes of it.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) rows: Table,
+    pub(super) newest: Newest,
+    pub(super) changes: Vec<Change>,
+    pub(super) unchanged: usize,
+    pub(super) places: Places,
+}
+
+pub(super) fn plan(
+    live: &Live,
+    tenant: TenantId,
+    wanted: Wanted,
+    kinds: &Kinds,
+    now_ms: u64,
+) -> Result<Plan, ChangeError> {
+    let mut planning = Planning {
+        tenant,
+        kinds,
+        now_ms,
+        set: None,
+        plan: Plan {
+            rows: live.table.clone(),
+            newest: live.newest,
+            changes: Vec::new(),
+            unchanged: 0,
+            places: Vec::new(),
+        },
+    };
+    match wanted {
+        Wanted::Edits(edits) => {
+            for edit in edits {
+                planning.edit(edit, "")?;
+            }
+        }
+        Wanted::Setup { set, setup, prune } => planning.setup(set, setup, prune)?,
+    }
+    planning.check_endpoints()?;
+    Ok(planning.plan)
+}
+
+struct Planning<'a> {
+    tenant: TenantId,
+    kinds: &'a Kinds,
+    now_ms: u64,
+    /// The set of files that makes what is made.
+    set: Option<String>,
+    plan: Plan,
+}
+
+impl Planning<'_> {
+    fn key(&self, name: &str) -> Key {
+        (self.tenant, name.to_owned())
+    }
+
+    fn setup(&mut self, set: String, setup: Setup, prune: bool) -> Result<(), ChangeError> {
+        let is_gone = |of: &Option<String>, is_named: bool| {
+            prune && !is_named && of.as_deref() == Some(set.as_str())
+        };
+        let rows = &self.plan.rows;
+        let recipients: Vec<_> = rows
+            .recipients
+            .values()
+            .filter(|row| row.tenant == self.tenant)
+            .filter(|row| is_gone(&row.stamp.apply_set, setup.recipient.contains_key(&row.name)))
+            .map(|row| row.name.clone())
+            .collect();
+        let endpoints: Vec<_> = rows
+            .endpoints
+            .values()
+            .filter(|row| row.tenant == self.tenant)
+            .filter(|row| is_gone(&row.stamp.apply_set, setup.endpoint.contains_key(&row.name)))
+            .map(|row| row.name.clone())
+            .collect();
+        self.set = Some(set);
+        for (name, setup) in setup.endpoint {
+            let place = format!("endpoint.{name}");
+            self.edit(Edit::Endpoint { name, setup, expect: Expect::Any }, &place)?;
+        }
+        for (name, setup) in setup.recipient {
+            let place = format!("recipient.{name}");
+            self.edit(Edit::Recipient { name, setup, expect: Expect::Any }, &place)?;
+        }
+        let gone = recipients.into_iter().map(|name| (What::Recipient, name));
+        for (what, name) in gone.chain(endpoints.into_iter().map(|name| (What::Endpoint, name))) {
+            self.edit(Edit::Remove { what, name, expect: Expect::Any }, "")?;
+        }
+        Ok(())
+    }
+
+    fn edit(&mut self, edit: Edit, place: &str) -> Result<(), ChangeError> {
+        match edit {
+            Edit::Endpoint { name, setup, expect } => self.put_endpoint(name, setup, expect, place),
+            Edit::Recipient { name, setup, expect } => {
+                self.put_recipient(name, setup, expect, place)
+            }
+            Edit::Remove { what: What::Endpoint, name, expect } => {
+                self.remove_endpoint(name, expect)
+            }
+            Edit::Remove { what: What::Recipient, name, expect } => {
+                self.remove_recipient(name, expect)
+            }
+            Edit::Pause { what, name, pause, expect } => {
+                let pause = pause.map(|pause| Pause::new(pause, self.now_ms));
+                match what {
+                    What::Endpoint => self.pause_endpoint(name, pause, expect),
+                    What::Recipient => self.pause_recipient(name, pause, expect),
+                }
+            }
+        }
+    }
+
+    fn put_endpoint(
+        &mut self,
+        name: String,
+        setup: EndpointSetup,
+        expect: Expect,
+        place: &str,
+    ) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let before = self.plan.rows.endpoints.get(&key).cloned();
+        self.expected(What::Endpoint, &name, before.as_ref().map(|row| &row.stamp), expect)?;
+        if before.as_ref().is_some_and(|row| row.setup.kind != setup.kind) {
+            return Err(ChangeError::KindFixed { name });
+        }
+        let kind = setup.kind.clone();
+        let fields = self.compare(&kind, before.as_ref().map(|row| &row.setup), Some(&setup));
+        self.plan.places.push((What::Endpoint, name.clone(), place.to_owned()));
+        let row = match before.as_deref() {
+            Some(_) if fields.is_empty() => {
+                self.plan.unchanged += 1;
+                return Ok(());
+            }
+            Some(row) => {
+                self.resume_after(row.id);
+                let pause = row.pause.clone().filter(|pause| pause.by == PausedBy::Person);
+                EndpointRow { setup, pause, stamp: self.changed(&row.stamp), ..row.clone() }
+            }
+            None => {
+                self.plan.newest.endpoint += 1;
+                let id = EndpointId(self.plan.newest.endpoint);
+                let stamp = self.made();
+                EndpointRow {
+                    id,
+                    tenant: self.tenant,
+                    name: name.clone(),
+                    setup,
+                    stamp,
+                    pause: None,
+                }
+            }
+        };
+        self.tell(What::Endpoint, &name, before.is_some(), fields);
+        self.plan.rows.endpoints.insert(key, Arc::new(row));
+        Ok(())
+    }
+
+    fn put_recipient(
+        &mut self,
+        name: String,
+        setup: RecipientSetup,
+        expect: Expect,
+        place: &str,
+    ) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let before = self.plan.rows.recipients.get(&key).cloned();
+        self.expected(What::Recipient, &name, before.as_ref().map(|row| &row.stamp), expect)?;
+        let Some(endpoint) = self.plan.rows.endpoints.get(&self.key(&setup.endpoint)).cloned()
+        else {
+            let place =
+                if place.is_empty() { "endpoint".into() } else { format!("{place}.endpoint") };
+            let expected =
+                format!("expected the name of an endpoint; there is no `{}`", setup.endpoint);
+            return Err(ChangeError::Problems(vec![Problem { place, expected }]));
+        };
+        let kind = &endpoint.setup.kind;
+        let fields = self.compare(kind, before.as_ref().map(|row| &row.setup), Some(&setup));
+        self.plan.places.push((What::Recipient, name.clone(), place.to_owned()));
+        let row = match before.as_deref() {
+            Some(_) if fields.is_empty() => {
+                self.plan.unchanged += 1;
+                return Ok(());
+            }
+            Some(row) => RecipientRow {
+                setup,
+                endpoint: endpoint.id,
+                pause: row.pause.clone().filter(|pause| pause.by == PausedBy::Person),
+                stamp: self.changed(&row.stamp),
+                ..row.clone()
+            },
+            None => {
+                self.plan.newest.recipient += 1;
+                RecipientRow {
+                    id: RecipientId(self.plan.newest.recipient),
+                    tenant: self.tenant,
+                    name: name.clone(),
+                    setup,
+                    endpoint: endpoint.id,
+                    stamp: self.made(),
+                    pause: None,
+                }
+            }
+        };
+        self.tell(What::Recipient, &name, before.is_some(), fields);
+        self.plan.rows.recipients.insert(key, Arc::new(row));
+        Ok(())
+    }
+
+    /// What is in use is found by `check_endpoints`, after all edits.
+    fn remove_endpoint(&mut self, name: String, expect: Expect) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let row = self.plan.rows.endpoints.get(&key).cloned();
+        self.expected(What::Endpoint, &name, row.as_ref().map(|row| &row.stamp), expect)?;
+        let Some(row) = row else { return Ok(()) };
+        let fields = self.compare::<EndpointSetup>(&row.setup.kind, Some(&row.setup), None);
+        self.plan.changes.push(Change {
+            action: Action::Remove,
+            what: What::Endpoint,
+            name,
+            fields,
+        });
+        self.plan.rows.endpoints.remove(&key);
+        Ok(())
+    }
+
+    fn remove_recipient(&mut self, name: String, expect: Expect) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let row = self.plan.rows.recipients.get(&key).cloned();
+        self.expected(What::Recipient, &name, row.as_ref().map(|row| &row.stamp), expect)?;
+        let Some(row) = row else { return Ok(()) };
+        let kind = self.kind_of(&row);
+        let fields = self.compare::<RecipientSetup>(&kind, Some(&row.setup), None);
+        self.plan.changes.push(Change {
+            action: Action::Remove,
+            what: What::Recipient,
+            name,
+            fields,
+        });
+        self.plan.rows.removed.insert(row.id);
+        self.plan.rows.recipients.remove(&key);
+        Ok(())
+    }
+
+    fn pause_endpoint(
+        &mut self,
+        name: String,
+        pause: Option<Pause>,
+        expect: Expect,
+    ) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let row = self.plan.rows.endpoints.get(&key).cloned();
+        self.expected(What::Endpoint, &name, row.as_ref().map(|row| &row.stamp), expect)?;
+        let Some(row) = row else {
+            return Err(ChangeError::NotFound { what: What::Endpoint, name });
+        };
+        if !self.tell_pause(What::Endpoint, &name, row.pause.as_ref(), pause.as_ref()) {
+            return Ok(());
+        }
+        let stamp = self.changed(&row.stamp);
+        self.plan
+            .rows
+            .endpoints
+            .insert(key, Arc::new(EndpointRow { pause, stamp, ..(*row).clone() }));
+        Ok(())
+    }
+
+    fn pause_recipient(
+        &mut self,
+        name: String,
+        pause: Option<Pause>,
+        expect: Expect,
+    ) -> Result<(), ChangeError> {
+        let key = self.key(&name);
+        let row = self.plan.rows.recipients.get(&key).cloned();
+        self.expected(What::Recipient, &name, row.as_ref().map(|row| &row.stamp), expect)?;
+        let Some(row) = row else {
+            return Err(ChangeError::NotFound { what: What::Recipient, name });
+        };
+        if !self.tell_pause(What::Recipient, &name, row.pause.as_ref(), pause.as_ref()) {
+            return Ok(());
+        }
+        let stamp = self.changed(&row.stamp);
+        self.plan
+            .rows
+            .recipients
+            .insert(key, Arc::new(RecipientRow { pause, stamp, ..(*row).clone() }));
+        Ok(())
+    }
+
+    /// Notes a pause or its end; false: it is so already. Who paused by hand is not overruled by a
+    /// verdict.
+    fn tell_pause(
+        &mut self,
+        what: What,
+        name: &str,
+        before: Option<&Pause>,
+        after: Option<&Pause>,
+    ) -> bool {
+        let action = match (before, after) {
+            (None, None) => return self.is_so(),
+            (Some(_), None) => Action::Resume,
+            (Some(before), Some(after))
+                if before.by == PausedBy::Person || before.by == after.by =>
+            {
+                return self.is_so();
+            }
+            (_, Some(_)) => Action::Pause,
+        };
+        let shown = |pause: Option<&Pause>| pause.map(|pause| json!(pause));
+        let change = FieldChange {
+            path: "pause".to_owned(),
+            before: shown(before),
+            after: shown(after),
+            secret: false,
+        };
+        self.plan.changes.push(Change {
+            action,
+            what,
+            name: name.to_owned(),
+            fields: vec![change],
+        });
+        true
+    }
+
+    fn is_so(&mut self) -> bool {
+        self.plan.unchanged += 1;
+        false
+    }
+
+    /// The settings of its endpoint changed: what a verdict said of them before is void.
+    fn resume_after(&mut self, endpoint: EndpointId) {
+        let stamp = |this: &mut Self, stamp: &Stamp| this.changed(stamp);
+        let paused: Vec<_> = self
+            .plan
+            .rows
+            .recipients
+            .iter()
+            .filter(|(_, row)| row.endpoint == endpoint)
+            .filter(|(_, row)| row.pause.as_ref().is_some_and(|it| it.by == PausedBy::Verdict))
+            .map(|(key, row)| (key.clone(), Arc::clone(row)))
+            .collect();
+        for (key, row) in paused {
+            let stamp = stamp(self, &row.stamp);
+            self.tell_pause(What::Recipient, &row.name, row.pause.as_ref(), None);
+            let row = RecipientRow { pause: None, stamp, ..(*row).clone() };
+            self.plan.rows.recipients.insert(key, Arc::new(row));
+        }
+    }
+
+    fn expected(
+        &self,
+        what: What,
+        name: &str,
+        found: Option<&Stamp>,
+        expect: Expect,
+    ) -> Result<(), ChangeError> {
+        let name = name.to_owned();
+        match (found, expect) {
+            (Some(_), Expect::Absent) => return Err(ChangeError::NameTaken { what, name }),
+            (None, Expect::Revision(_)) => return Err(ChangeError::Outdated { what, name }),
+            (None, Expect::Present) => return Err(ChangeError::NotFound { what, name }),
+            (Some(stamp), Expect::Revision(revision)) if stamp.revision != revision => {
+                return Err(ChangeError::Outdated { what, name });
+            }
+            _ => {}
+        }
+        match (&self.set, found.and_then(|stamp| stamp.apply_set.clone())) {
+            (Some(own), Some(set)) if *own != set => Err(ChangeError::OtherSet { what, name, set }),
+            _ => Ok(()),
+        }
+    }
+
+    /// No recipient is without its endpoint, whatever was removed or made anew under its name.
+    fn check_endpoints(&self) -> Result<(), ChangeError> {
+        let rows = &self.plan.rows;
+        for row in rows.recipients.values().filter(|row| row.tenant == self.tenant) {
+            let endpoint = rows.endpoints.get(&self.key(&row.setup.endpoint));
+            if endpoint.is_none_or(|endpoint| endpoint.id != row.endpoint) {
+                let name = &row.setup.endpoint;
+                let users = rows
+                    .recipients
+                    .values()
+                    .filter(|one| one.tenant == self.tenant && one.setup.endpoint == *name);
+                let mut names: Vec<_> = users.map(|one| one.name.as_str()).collect();
+                names.truncate(10);
+                let (name, recipients) = (name.clone(), names.join(", "));
+                return Err(ChangeError::InUse { name, recipients });
+            }
+        }
+        Ok(())
+    }
+
+    fn kind_of(&self, row: &RecipientRow) -> String {
+        let endpoint = self.plan.rows.endpoints.get(&self.key(&row.setup.endpoint));
+        endpoint.map(|endpoint| endpoint.setup.kind.clone()).unwrap_or_default()
+    }
+
+    fn compare<T: Serialize>(
+        &self,
+        kind: &str,
+        before: Option<&T>,
+        after: Option<&T>,
+    ) -> Vec<FieldChange> {
+        let shown = |setup: Option<&T>| {
+            // What is written is JSON.
+            setup.and_then(|setup| serde_json::to_value(setup).ok()).unwrap_or(Value::Null)
+        };
+        differences(&shown(before), &shown(after), |setting| self.kinds.is_secret(kind, setting))
+    }
+
+    fn tell(&mut self, what: What, name: &str, was_there: bool, fields: Vec<FieldChange>) {
+        let action = if was_there { Action::Update } else { Action::Create };
+        self.plan.changes.push(Change { action, what, name: name.to_owned(), fields });
+    }
+
+    fn made(&mut self) -> Stamp {
+        let apply_set = self.set.clone();
+        let revision = self.revision();
+        Stamp { apply_set, revision, created_ms: self.now_ms, changed_ms: self.now_ms }
+    }
+
+    fn changed(&mut self, before: &Stamp) -> Stamp {
+        Stamp { revision: self.revision(), changed_ms: self.now_ms, ..before.clone() }
+    }
+
+    /// Rises, and is not one that a removed row had before a restart: those were earlier.
+    fn revision(&mut self) -> u64 {
+        let newest = &mut self.plan.newest.revision;
+        *newest = self.now_ms.max(*newest + 1);
+        *newest
+    }
+}

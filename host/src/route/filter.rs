@@ -1,0 +1,193 @@
+//! A filter that is ready to decide.
+
+use jiff::tz::TimeZone;
+use regex::Regex;
+
+use super::hosts::Hosts;
+use super::matcher::{Matcher, expression, value_of};
+use super::reason::Reason;
+use super::window::Span;
+use super::written::{Faults, FilterFault, FilterSettings};
+use crate::alert::{Alert, Severity};
+
+/// Entries of a list of plain values.
+const VALUES_MAX: usize = 256;
+/// Entries of a list of what is compiled.
+const COMPILED_MAX: usize = 64;
+const CHARS_MAX: usize = 256;
+
+/// Labels that ntopng's reader gives the host pools.
+const POOLS: [&str; 3] = ["host_pool_id", "cli_host_pool_id", "srv_host_pool_id"];
+
+/// Which alerts one recipient gets; everything compiled.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    pub(super) minimum_severity: Severity,
+    pub(super) categories: Vec<String>,
+    pub(super) entities: Vec<String>,
+    pub(super) alert_types: Vec<String>,
+    pub(super) except_alert_types: Vec<String>,
+    pub(super) host_pools: Vec<String>,
+    pub(super) interfaces: Vec<String>,
+    pub(super) hosts: Hosts,
+    pub(super) matchers: Vec<Matcher>,
+    pub(super) text_matches: Vec<Regex>,
+    pub(super) times: Vec<Span>,
+    pub(super) maintenance: Vec<Span>,
+}
+
+impl Default for Filter {
+    /// Takes everything.
+    fn default() -> Self {
+        Self {
+            minimum_severity: Severity::None,
+            categories: Vec::new(),
+            entities: Vec::new(),
+            alert_types: Vec::new(),
+            except_alert_types: Vec::new(),
+            host_pools: Vec::new(),
+            interfaces: Vec::new(),
+            hosts: Hosts::default(),
+            matchers: Vec::new(),
+            text_matches: Vec::new(),
+            times: Vec::new(),
+            maintenance: Vec::new(),
+        }
+    }
+}
+
+impl Filter {
+    /// Compiles what is written, or tells all that is wrong with it. `zone`: for windows that name
+    /// none.
+    pub fn compile(written: &FilterSettings, zone: &TimeZone) -> Result<Self, Vec<FilterFault>> {
+        let mut faults = Faults::default();
+        for (key, list) in [
+            ("categories", &written.categories),
+            ("entities", &written.entities),
+            ("alert_types", &written.alert_types),
+            ("except_alert_types", &written.except_alert_types),
+            ("host_pools", &written.host_pools),
+            ("interfaces", &written.interfaces),
+            ("networks", &written.networks),
+        ] {
+            check_list(key, list, VALUES_MAX, &mut faults);
+        }
+        for (key, list) in
+            [("matchers", &written.matchers), ("text_matches", &written.text_matches)]
+        {
+            check_list(key, list, COMPILED_MAX, &mut faults);
+        }
+        for (key, count) in
+            [("times", written.times.len()), ("maintenance", written.maintenance.len())]
+        {
+            if count > COMPILED_MAX {
+                faults.add(key, format!("expected at most {COMPILED_MAX} of them"));
+            }
+        }
+        // What is too much is not compiled.
+        if !faults.0.is_empty() {
+            return Err(faults.0);
+        }
+        let filter = Self {
+            minimum_severity: written.minimum_severity,
+            categories: written.categories.clone(),
+            entities: written.entities.clone(),
+            alert_types: written.alert_types.clone(),
+            except_alert_types: written.except_alert_types.clone(),
+            host_pools: written.host_pools.clone(),
+            interfaces: written.interfaces.clone(),
+            hosts: Hosts::compile(written, &mut faults),
+            matchers: each("matchers", &written.matchers, &mut faults, Matcher::read),
+            text_matches: each("text_matches", &written.text_matches, &mut faults, |text| {
+                expression(text, true)
+            }),
+            times: spans("times", &written.times, zone, &mut faults),
+            maintenance: spans("maintenance", &written.maintenance, zone, &mut faults),
+        };
+        if faults.0.is_empty() { Ok(filter) } else { Err(faults.0) }
+    }
+
+    /// Whether the alert is taken, and the first reason why not. What is quick to see comes first.
+    pub(super) fn decide(&self, alert: &Alert) -> Reason {
+        let any =
+            |list: &[String], value: &str| list.is_empty() || list.iter().any(|one| one == value);
+        if alert.severity < self.minimum_severity {
+            return Reason::Severity;
+        }
+        if !any(&self.categories, &alert.category) {
+            return Reason::Category;
+        }
+        if !any(&self.entities, &alert.entity_kind) {
+            return Reason::Entity;
+        }
+        if !any(&self.alert_types, &alert.alert_type) {
+            return Reason::AlertType;
+        }
+        if self.except_alert_types.contains(&alert.alert_type) {
+            return Reason::ExceptedAlertType;
+        }
+        if !any(&self.interfaces, alert.interface_name.as_deref().unwrap_or_default()) {
+            return Reason::Interface;
+        }
+        if !self.host_pools.is_empty() && !POOLS.iter().any(|pool| self.has_pool(alert, pool)) {
+            return Reason::HostPool;
+        }
+        if !self.hosts.hold(alert) {
+            return Reason::Hosts;
+        }
+        if let Some(at) = self.matchers.iter().position(|one| !one.holds(&alert.labels)) {
+            return Reason::Matcher(at);
+        }
+        if !self.times.is_empty() && !self.times.iter().any(|one| one.contains(alert.received_ms)) {
+            return Reason::Time;
+        }
+        if let Some(at) = self.maintenance.iter().position(|one| one.contains(alert.received_ms)) {
+            return Reason::Maintenance(at);
+        }
+        let is_found = |one: &Regex| one.is_match(&alert.title) || one.is_match(&alert.text);
+        if !self.text_matches.is_empty() && !self.text_matches.iter().any(is_found) {
+            return Reason::Text;
+        }
+        Reason::AllHolds
+    }
+
+    fn has_pool(&self, alert: &Alert, label: &str) -> bool {
+        let pool = value_of(&alert.labels, label);
+        !pool.is_empty() && self.host_pools.iter().any(|one| one == pool)
+    }
+}
+
+fn check_list(key: &str, list: &[String], count_max: usize, faults: &mut Faults) {
+    if list.len() > count_max {
+        faults.add(key, format!("expected at most {count_max} of them"));
+        return;
+    }
+    for (at, text) in list.iter().enumerate() {
+        let is_good =
+            (1..=CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+        if !is_good {
+            faults.add(format!("{key}[{at}]"), "expected 1 to 256 printable characters");
+        }
+    }
+}
+
+fn each<T>(
+    key: &str,
+    list: &[String],
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Vec<T> {
+    let mut good = Vec::with_capacity(list.len());
+    for (at, text) in list.iter().enumerate() {
+        match read(text) {
+            Ok(one) => good.push(one),
+            Err(expected) => faults.add(format!("{key}[{at}]"), expected),
+        }
+    }
+    good
+}
+
+fn spans(key: &str, list: &[super::Window], zone: &TimeZone, faults: &mut Faults) -> Vec<Span> {
+    let spans = list.iter().enumerate();
+    spans.map(|(at, one)| Span::compile(&format!("{key}[{at}]"), one, zone, faults)).collect()
+}

@@ -1,0 +1,76 @@
+//! The parts of a filter that are about hosts: they hold for one and the same host.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::written::{Faults, FilterSettings, Locality, Role};
+use crate::alert::{Alert, Party};
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hosts {
+    networks: Vec<IpNet>,
+    roles: Vec<Role>,
+    locality: Vec<Locality>,
+}
+
+impl Hosts {
+    pub(super) fn compile(written: &FilterSettings, faults: &mut Faults) -> Self {
+        let mut networks = Vec::with_capacity(written.networks.len());
+        for (at, text) in written.networks.iter().enumerate() {
+            match network(text) {
+                Some(network) => networks.push(network),
+                None => faults.add(
+                    format!("networks[{at}]"),
+                    "expected a network such as `192.0.2.0/24` or `2001:db8::/32`, or an address",
+                ),
+            }
+        }
+        Self { networks, roles: written.roles.clone(), locality: written.locality.clone() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.networks.is_empty() && self.roles.is_empty() && self.locality.is_empty()
+    }
+
+    pub(super) fn hold(&self, alert: &Alert) -> bool {
+        self.is_empty() || parties(alert).any(|one| self.hold_for(one))
+    }
+
+    fn hold_for(&self, party: &Party) -> bool {
+        let role = |role: &Role| match role {
+            Role::Attacker => party.is_attacker,
+            Role::Victim => party.is_victim,
+        };
+        let place = |place: &Locality| (*place == Locality::Local) == party.is_local;
+        (self.roles.is_empty() || self.roles.iter().any(role))
+            && (self.locality.is_empty() || self.locality.iter().any(place))
+            && (self.networks.is_empty() || self.is_within(&party.ip))
+    }
+
+    fn is_within(&self, ip: &str) -> bool {
+        let Ok(address) = ip.parse::<IpAddr>() else { return false };
+        let address = address.to_canonical();
+        self.networks.iter().any(|network| network.contains(&address))
+    }
+}
+
+fn parties(alert: &Alert) -> impl Iterator<Item = &Party> {
+    let of_flow = alert.flow.iter().flat_map(|flow| [&flow.client, &flow.server]);
+    of_flow.chain(&alert.host)
+}
+
+/// An IPv4 network that is written as IPv6 means the IPv4 network, as with addresses.
+fn network(text: &str) -> Option<IpNet> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(IpNet::from(address.to_canonical()));
+    }
+    let network: IpNet = text.parse().ok()?;
+    match network {
+        IpNet::V6(six) if six.prefix_len() >= 96 => match six.addr().to_ipv4_mapped() {
+            Some(four) => IpNet::new(four.into(), six.prefix_len() - 96).ok().map(|it| it.trunc()),
+            None => Some(network.trunc()),
+        },
+        _ => Some(network.trunc()),
+    }
+}

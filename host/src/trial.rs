@@ -1,0 +1,36 @@
+//! Trials: what would be sent, whether a service is there, and one test alert, all beside the queue.
+//!
+//! Promise: nothing is stored, and a preview reaches no network. A trial takes the same way as a
+//! delivery: the same stores, doors, grants and slots; settings that are not saved get no more than
+//! saved ones would.
+
+mod preview;
+mod target;
+mod test;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::capability::http::HttpGate;
+use crate::clock::Clock;
+use crate::dispatch::RetryPolicy;
+use crate::roster::Roster;
+use crate::runtime::Runtime;
+
+pub use preview::{Decided, LeftOut, Preview, Previewed, SAMPLE};
+pub use target::{Target, TargetError};
+pub use test::{Probed, Sent, Tested};
+
+/// The parts of the engine that a trial needs.
+#[derive(Debug)]
+pub struct Trial {
+    pub runtime: Arc<Runtime>,
+    pub gate: Arc<HttpGate>,
+    pub clock: Arc<Clock>,
+    pub policy: RetryPolicy,
+    /// Shared with deliveries, so that trials are bounded with them.
+    pub slots: Arc<Semaphore>,
+    pub batch_max: usize,
+    pub roster: Roster,
+}

@@ -1,0 +1,30 @@
+//! Cases of `probe`: the service's answer to a finding, or to why there is none.
+
+use campanile::runtime::bindings::kind::{Certainty, Scope, Verdict};
+use campanile::runtime::probe;
+use serde_json::Value;
+
+use super::deliver::{Scene, check_verdict};
+use super::{Held, KindRef, Stage, equal};
+
+pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
+    let scene = Scene::set(case).await?;
+    let door = scene.door(stage, kind);
+    let settings = scene.settings();
+    let found = probe(&stage.runtime, kind, door, &settings, Scope::Endpoint).await;
+    let found = found.map_err(|fault| format!("the call broke: {fault}"))?;
+    scene.check_request(case, None)?;
+    match (found, case.get("finding"), case.get("verdict")) {
+        (Ok(finding), Some(expected), None) => {
+            let certainty = match finding.certainty {
+                Certainty::Unchecked => "unchecked",
+                Certainty::Reachable => "reachable",
+                Certainty::Likely => "likely",
+                Certainty::Proven => "proven",
+            };
+            equal("certainty", &Value::from(certainty), &expected["certainty"])
+        }
+        (Err(failure), None, Some(expected)) => check_verdict(&Verdict::Failed(failure), expected),
+        (found, ..) => Err(format!("expected either `finding` or `verdict`, got {found:?}")),
+    }
+}
