@@ -43,18 +43,21 @@ pub use exit::{Exit, Failure};
 #[command(name = "campanile", version, after_help = EXIT_CODES)]
 pub struct Args {
     /// The configuration [default: $CAMPANILE_CONFIG, else campanile.toml]
-    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH", help_heading = HEADING)]
     config: Option<PathBuf>,
     /// Print JSON instead of a table
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = HEADING)]
     json: bool,
     /// How logs on stderr look; CAMPANILE_LOG filters them
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(help_heading = HEADING)]
     log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
 
+/// Above the options that stand here.
+const HEADING: &str = "Everywhere";
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 wrong configuration, \
     4 server not reachable, 5 refused by the server, 6 store locked or newer, \
     7 different from the files";

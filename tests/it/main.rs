@@ -5,6 +5,7 @@
 mod audit;
 mod catalog;
 mod code;
+mod commands;
 mod contract;
 mod doors;
 mod hostile;

@@ -22,7 +22,8 @@ pub(super) struct ApplyArgs {
 /// What the engine should have.
 #[derive(Debug, clap::Args)]
 pub(super) struct Wanted {
-    /// TOML files with tables `[endpoint.NAME]` and `[recipient.NAME]`, taken together; `-` is stdin
+    /// TOML files with tables `[endpoint.NAME]` and `[recipient.NAME]`, taken together; `-` is
+    /// stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// The set that these files are all of; what another set made is left alone

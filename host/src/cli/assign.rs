@@ -86,8 +86,8 @@ pub(super) fn unset(key: &str, settings: &mut Map<String, Value>) -> Result<(), 
     table.remove(last).map(|_| ()).ok_or_else(not_set)
 }
 
-/// Sets what is assigned in `filter`. The first value of a list replaces the list, the next ones add
-/// to it; an empty one leaves the part to its default.
+/// Sets what is assigned in `filter`. The first value of a list replaces the list, the next ones
+/// add to it; an empty one leaves the part to its default.
 pub(super) fn filter(
     assigned: &[Assigned],
     filter: &mut Map<String, Value>,

@@ -92,7 +92,11 @@ mod tests {
 
     #[test]
     fn each_change_is_a_line_and_secrets_do_not_show() {
-        let change = |action: &str, what: &str, name: &str, fields: Value| json!({"action": action, "what": what, "name": name, "fields": fields});
+        let change = |action: &str, what: &str, name: &str, fields: Value| {
+            let mut change = json!({"action": action, "what": what, "name": name});
+            change["fields"] = fields;
+            change
+        };
         let field = |path: &str, secret: bool, before: Option<Value>, after: Option<Value>| {
             let mut field = json!({"path": path, "secret": secret});
             for (key, value) in [("before", before), ("after", after)] {

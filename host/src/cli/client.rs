@@ -34,6 +34,8 @@ use crate::config::Config;
 use crate::ids::Secret;
 use crate::tenant::{Role, tokens};
 
+/// Above the options of a [`Target`].
+const HEADING: &str = "Where the engine is";
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -42,13 +44,13 @@ const ANSWER_BYTES_MAX: usize = 64 << 20;
 pub(super) struct Target {
     /// The running engine, on this machine or behind https [default: `api.listen` of the
     /// configuration]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = HEADING)]
     url: Option<Url>,
     /// File of the token [default: the one in the data folder]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help_heading = HEADING)]
     token_file: Option<PathBuf>,
     /// File of the certificates (PEM) that vouch for an https address, in place of the public ones
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", help_heading = HEADING)]
     ca: Option<PathBuf>,
 }
 

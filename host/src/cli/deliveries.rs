@@ -89,7 +89,7 @@ async fn list(
         .map(|one| {
             let [id, state, recipient, attempts, title] =
                 ["id", "state", "recipient", "attempts", "title"].map(|key| cell(&one[key]));
-            [id, state, recipient, attempts, cell(&one["last"]["code"]), due(one, now_ms), title]
+            [id, state, recipient, attempts, ended(one), due(one, now_ms), title]
         })
         .collect();
     let heads = ["ID", "STATE", "RECIPIENT", "TRIES", "LAST", "NEXT TRY", "TITLE"];
@@ -114,6 +114,7 @@ async fn show(
 fn tell(one: &Value, now_ms: u64, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: {}", plain(&cell(&one["id"])), plain(&cell(&one["title"])))?;
     writeln!(out, "to {}, {}", plain(&cell(&one["recipient"])), plain(&cell(&one["state"])))?;
+    output::field(out, "cause", &cell(&one["cause"]))?;
     let due = due(one, now_ms);
     if !due.is_empty() {
         writeln!(out, "next try {due}")?;
@@ -138,6 +139,12 @@ fn tell(one: &Value, now_ms: u64, out: &mut dyn Write) -> io::Result<()> {
         output::message(out, message)?;
     }
     Ok(())
+}
+
+/// Why it ended without a try, else how the newest try fared.
+pub(super) fn ended(delivery: &Value) -> String {
+    let cause = cell(&delivery["cause"]);
+    if cause.is_empty() { cell(&delivery["last"]["code"]) } else { cause }
 }
 
 /// When a pending one is tried next.

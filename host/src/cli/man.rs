@@ -16,13 +16,12 @@ pub(super) struct ManArgs {
 }
 
 pub(super) fn run(args: &ManArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    // `help` is no command to read about; the pages of all leave it out by themselves.
+    let command = Args::command().disable_help_subcommand(true);
     let Some(dir) = &args.dir else {
-        // As `generate_to` has it.
-        let command = Args::command().disable_help_subcommand(true);
         return Ok(clap_mangen::Man::new(command).render(&mut &mut *out)?);
     };
-    let written =
-        fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Args::command(), dir));
+    let written = fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(command, dir));
     written.map_err(|source| {
         let text =
             format!("cannot write into `{}`; name a folder that you can write to", dir.display());

@@ -59,6 +59,7 @@ pub(super) struct AddArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "campanile recipient set [OPTIONS] <NAME>")]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
     .args(["endpoint", "filters", "settings", "settings_file", "unset"]))]
 pub(super) struct SetArgs {

@@ -62,13 +62,7 @@ pub(super) async fn run(
 
 fn print(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
     let (probe, sent) = (&answer["probe"], &answer["sent"]);
-    match probe["failed"].as_object() {
-        Some(_) => output::field(out, "probe", &outcome(&probe["failed"]))?,
-        None => {
-            let found = format!("{}: {}", cell(&probe["certainty"]), cell(&probe["summary"]));
-            output::field(out, "probe", &found)?;
-        }
-    }
+    output::field(out, "probe", &found(probe))?;
     for fact in probe["facts"].as_array().into_iter().flatten() {
         writeln!(out, "  {}: {}", plain(&cell(&fact[0])), plain(&cell(&fact[1])))?;
     }
@@ -84,16 +78,22 @@ fn print(out: &mut dyn Write, answer: &Value) -> io::Result<()> {
 
 /// What went wrong. What the service took in the end counts for more than the probe.
 fn failed(answer: &Value) -> Option<String> {
-    let (probe, sent) = (&answer["probe"]["failed"], &answer["sent"]);
-    match (sent.is_null(), probe.is_null()) {
-        (false, _) if sent["outcome"] != "delivered" => Some(outcome(sent)),
-        (true, false) => Some(outcome(probe)),
-        _ => None,
+    let (probe, sent) = (&answer["probe"], &answer["sent"]);
+    if sent.is_null() {
+        return (probe["certainty"] == "failed").then(|| found(probe));
     }
+    (sent["outcome"] != "delivered").then(|| outcome(sent))
 }
 
-fn outcome(of: &Value) -> String {
-    let [outcome, code, detail] = ["outcome", "code", "detail"].map(|key| cell(&of[key]));
+fn found(probe: &Value) -> String {
+    told(["certainty", "code", "summary"].map(|key| cell(&probe[key])))
+}
+
+fn outcome(sent: &Value) -> String {
+    told(["outcome", "code", "detail"].map(|key| cell(&sent[key])))
+}
+
+fn told([outcome, code, detail]: [String; 3]) -> String {
     let code = if code.is_empty() { code } else { format!(" ({code})") };
     let detail = if detail.is_empty() { detail } else { format!(": {detail}") };
     format!("{outcome}{code}{detail}")
@@ -109,7 +109,7 @@ mod tests {
             "certainty": "likely", "summary": "the token is good", "facts": [["bot", "camp\u{1b}"]],
         });
         let bad = json!({
-            "failed": {"outcome": "misconfigured", "code": "401", "detail": "no such token"},
+            "certainty": "failed", "code": "401", "summary": "misconfigured: no such token",
         });
         let sent = |outcome: &str| {
             json!({
@@ -117,7 +117,7 @@ mod tests {
                 "origin": "https://a.example", "summary": "Test", "took_ms": 12,
             })
         };
-        let refused = "misconfigured (401): no such token";
+        let refused = "failed (401): misconfigured: no such token";
         let table = [
             (good.clone(), Value::Null, None),
             (good.clone(), sent("delivered"), None),

@@ -96,10 +96,11 @@ async fn each_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
     let config = host.file("wrong.toml", "[api]\nlisten = '0.0.0.0:1'");
     let stranger = host.file("other.token", &"x".repeat(43));
     let unused = unused_url();
-    let table: [(&[&str], Exit, &str); 8] = [
+    let table: [(&[&str], Exit, &str); 9] = [
         (&["send", "/nowhere"], Exit::Failed, "name a file"),
         (&["send", &broken], Exit::Failed, "line 1, column 1"),
         (&["send", &good, "--url", "http://192.0.2.1:7700"], Exit::Usage, "clear text"),
+        (&["send", &good, "--ca", &good], Exit::Usage, "https"),
         (&["send", &good, "--url", &unused], Exit::Unreachable, "campanile serve"),
         (&["send", &good, "--token-file", "/nowhere"], Exit::Config, "--token-file"),
         (&["send", &good, "--token-file", &stranger], Exit::Refused, "needs a token"),

@@ -1,7 +1,7 @@
 //! TLS toward an engine that stands behind a proxy.
 //!
-//! Promise: the proxy's certificate is always verified. `--ca` changes who may vouch for it; nothing
-//! switches that off.
+//! Promise: the proxy's certificate is always verified. `--ca` changes who may vouch for it;
+//! nothing switches that off.
 
 use std::path::Path;
 use std::sync::Arc;

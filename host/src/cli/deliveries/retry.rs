@@ -48,16 +48,18 @@ pub(super) async fn run(
         output::json(out, &sum.json())?;
     } else {
         for one in &sum.not_retried {
-            let (id, reason) = (plain(&cell(&one["id"])), plain(&cell(&one["reason"])));
-            writeln!(out, "not retried: {id}: {reason}")?;
+            writeln!(out, "not retried: {}", plain(&cell(one)))?;
         }
         writeln!(out, "{} retried, {} not", sum.retried.len(), sum.not_retried.len())?;
     }
     if sum.not_retried.is_empty() || args.recipient.is_some() {
         return Ok(());
     }
-    let text =
-        format!("{} of the deliveries were not retried; stdout says why", sum.not_retried.len());
+    let text = format!(
+        "{} of the deliveries were not retried: they are not dead, not there, or their recipient \
+         was removed",
+        sum.not_retried.len()
+    );
     Err(Failure::says(Exit::Refused, text))
 }
 

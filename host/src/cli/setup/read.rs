@@ -66,7 +66,7 @@ pub(super) fn join(texts: &[(String, String)]) -> Result<Value, SetupError> {
                 let place = format!("{file}: {sort}.{name}");
                 match (entry, origins.get(&(*sort, name.clone()))) {
                     (toml::Value::Table(_), Some(other)) => problems.push(format!(
-                        "{place}: expected a name of its own; {other} has it too, take it out of one"
+                        "{place}: expected a name of its own; {other} has it too, take one out"
                     )),
                     (entry @ toml::Value::Table(_), None) => {
                         match json(entry) {
@@ -115,8 +115,13 @@ pub(super) fn read_settings(file: &str, text: &str) -> Result<Map<String, Value>
 fn table(file: &str, text: &str) -> Result<toml::Table, SetupError> {
     text.parse::<toml::Table>().map_err(|error| {
         let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-        // Not its `Display`: that one quotes the line.
-        let (file, found) = (file.to_owned(), error.message().to_owned());
+        // Not its `Display`: that one quotes the line. Of a number too long its message quotes it,
+        // and a token can be all of digits.
+        let found = match error.message() {
+            long if long.starts_with("invalid type") => "expected a number below 2^63, or a text",
+            other => other,
+        };
+        let (file, found) = (file.to_owned(), found.to_owned());
         SetupError::Syntax { file, format: "TOML", line, column, found }
     })
 }
