@@ -96,6 +96,7 @@ impl Server {
         let router = axum::Router::new()
             .route(ALERTS, post(alerts::native))
             .route(NTOPNG, post(alerts::ntopng))
+            .route(ALERTMANAGER, post(alerts::alertmanager))
             .route("/v1/schema/alert", get(views::schema))
             .route("/v1/deliveries", get(views::deliveries))
             .route("/v1/deliveries/{id}", get(views::delivery))
@@ -144,12 +145,14 @@ impl Routes {
 
 const ALERTS: &str = "/v1/alerts";
 const NTOPNG: &str = "/v1/ingest/ntopng";
+const ALERTMANAGER: &str = "/v1/ingest/alertmanager";
 
 /// A bounded name for metrics: paths are made up by whoever asks.
 fn route_name(path: &str) -> &'static str {
     match path {
         ALERTS => ALERTS,
         NTOPNG => NTOPNG,
+        ALERTMANAGER => ALERTMANAGER,
         "/v1/deliveries" => "/v1/deliveries",
         "/v1/schema/alert" => "/v1/schema/alert",
         "/v1/kinds" => "/v1/kinds",
