@@ -33,6 +33,11 @@ const PRODUCER: &str = "alertmanager";
 pub fn read(body: &[u8], arrival: &Arrival<'_>) -> Result<Vec<Result<Alert, Rejection>>, BadBody> {
     const SHAPE: &str = "an object with an array `alerts`, as Alertmanager's webhook sends it";
     let body = utf8(body)?;
+    let start = body.len() - body.trim_ascii_start().len();
+    if !body[start..].starts_with('{') {
+        // Else an array would be read as the fields of the envelope in their order.
+        return Err(BadBody::at(body, start, SHAPE));
+    }
     let envelope: Envelope<'_> =
         serde_json::from_str(body).map_err(|error| not_as_expected(body, SHAPE, &error))?;
     let page = text(envelope.external_url).and_then(|url| canonical::link(&url));

