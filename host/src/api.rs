@@ -170,6 +170,7 @@ impl Routes {
 
 const ALERTS: &str = "/v1/alerts";
 const NTOPNG: &str = "/v1/ingest/ntopng";
+const ALERTMANAGER: &str = "/v1/ingest/alertmanager";
 
 /// Where the API listens.
 pub fn base_url(address: SocketAddr) -> String {

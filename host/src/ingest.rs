@@ -5,7 +5,9 @@
 //!
 //! Not here: whether the alerts are taken in, and what the sender is answered.
 
+pub mod alertmanager;
 mod canonical;
+mod fields;
 mod json;
 pub mod native;
 pub mod ntopng;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests")]
 
+mod alertmanager;
 mod audit;
 mod catalog;
 mod code;

@@ -1,4 +1,4 @@
-//! The two doors for alerts.
+//! The doors for alerts.
 //!
 //! Promise: what is answered as accepted is on disk. What is not answered as accepted may be there
 //! too, and then a repeat of the same batch is answered as accepted and goes out once.
@@ -12,6 +12,7 @@ use axum::extract::{Query, Request, State, rejection::QueryRejection};
 use axum::response::{IntoResponse, Response};
 use hyper::header::{self, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, Layout};
@@ -20,13 +21,16 @@ use super::problem::{Details, Place, Problem};
 use super::{Api, key};
 use crate::alert::Alert;
 use crate::ids::{AlertId, TenantId};
-use crate::ingest::{Arrival, Rejection, native as native_schema, ntopng as envelope};
+use crate::ingest::{
+    Arrival, Rejection, alertmanager as group, native as native_schema, ntopng as envelope,
+};
 use crate::queue::{Batch, BatchKey, Committed, Known, Owed, Within};
 use crate::route::Episode;
 use crate::tenant::{Caller, Role};
 
 const NATIVE: &str = "native";
 const NTOPNG: &str = "ntopng";
+const ALERTMANAGER: &str = "alertmanager";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What became of the alerts of a request.
@@ -164,6 +168,68 @@ async fn take_ntopng(
     })?;
     let key = key::of(&head.headers, &body, &caller, NTOPNG)?;
     commit(api, NTOPNG, caller.tenant, envelope.alerts, Vec::new(), key).await
+}
+
+/// Takes a group as Alertmanager's webhook sends it, version 4.
+#[utoipa::path(post, path = "/v1/ingest/alertmanager", tag = "alerts", params(
+        ("Idempotency-Key" = Option<String>, Header, description = "How a repeat of this batch is known for ten minutes")),
+    request_body(content = Object, description = "Alertmanager's webhook payload, with `alerts`"), responses(
+    (status = 200, body = Answer, description = "On disk, with all that is owed"),
+    (status = 400, body = Details, content_type = "application/problem+json"),
+    (status = 401, body = Details, content_type = "application/problem+json"),
+    (status = 408, body = Details, content_type = "application/problem+json"),
+    (status = 413, body = Details, content_type = "application/problem+json"),
+    (status = 415, body = Details, content_type = "application/problem+json"),
+    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
+    (status = 503, body = Details, content_type = "application/problem+json",
+        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
+))]
+pub(super) async fn alertmanager(
+    State(api): State<Api>,
+    Extension(Admitted(caller)): Extension<Admitted>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let taken = async {
+        let caller = caller.ok_or_else(|| Problem::unauthorized(true))?;
+        take_alertmanager(&api, &caller, request).await
+    };
+    taken.await.inspect_err(|problem| api.metrics.refused(ALERTMANAGER, problem.code))
+}
+
+/// Takes what can be read: Alertmanager does not send a group again that is refused.
+async fn take_alertmanager(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    body::layout(&head.headers)?;
+    let body = body::read(body, api.body_bytes_max).await?;
+    let key = key::of(&head.headers, &body, caller, ALERTMANAGER)?;
+    let read = group::read(&body, &arrival(api, caller.tenant)).map_err(|bad| {
+        Problem::bad_input(vec![Place::Body(bad)], "expected the JSON of Alertmanager's webhook")
+    })?;
+
+    let mut alerts = Vec::with_capacity(read.len());
+    let mut rejected = Vec::new();
+    for one in read {
+        match one {
+            Ok(alert) => alerts.push(alert),
+            Err(rejection) => rejected.push(rejection),
+        }
+    }
+    if let Some(Rejection { position, field, expected, .. }) = rejected.first() {
+        // Alertmanager does not look at what it is answered, so nobody else would tell.
+        let count = rejected.len();
+        warn!(count, position, field, expected, "Alertmanager sent alerts that cannot be read.");
+    }
+    if alerts.is_empty() && !rejected.is_empty() {
+        return Err(Problem::bad_input(
+            rejected.into_iter().map(Place::Alert).collect(),
+            "nothing was taken in: none of these alerts can be read",
+        ));
+    }
+    commit(api, ALERTMANAGER, caller.tenant, alerts, rejected, key).await
 }
 
 pub(super) fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {

@@ -11,7 +11,7 @@ use hyper::header::{self, HeaderMap, HeaderName};
 use hyper::{Method, Request, StatusCode};
 
 use super::problem::Problem;
-use super::{ALERTS, Api, NTOPNG};
+use super::{ALERTMANAGER, ALERTS, Api, NTOPNG};
 use crate::tenant::tokens::Tokens;
 use crate::tenant::{Caller, Role};
 
@@ -25,12 +25,17 @@ pub(super) fn admit<B>(api: &Api, request: &Request<B>) -> Result<Admitted, Prob
 
     let path = request.uri().path();
     let from_ntopng = path == NTOPNG;
+    let by_program = from_ntopng || path == ALERTMANAGER;
     let Some(given) = single(request.headers(), &header::AUTHORIZATION)? else {
-        return if from_ntopng { Ok(Admitted(None)) } else { Err(Problem::unauthorized(false)) };
+        return if from_ntopng {
+            Ok(Admitted(None))
+        } else {
+            Err(Problem::unauthorized(by_program))
+        };
     };
-    let caller = authenticate(&api.tokens, given, from_ntopng)
-        .ok_or_else(|| Problem::unauthorized(from_ntopng))?;
-    let hands_in = request.method() == Method::POST && (from_ntopng || path == ALERTS);
+    let caller = authenticate(&api.tokens, given, by_program)
+        .ok_or_else(|| Problem::unauthorized(by_program))?;
+    let hands_in = request.method() == Method::POST && (by_program || path == ALERTS);
     let needed = if hands_in { Role::Ingest } else { Role::Admin };
     if !caller.role.covers(needed) {
         return Err(Problem::forbidden(
@@ -41,8 +46,8 @@ pub(super) fn admit<B>(api: &Api, request: &Request<B>) -> Result<Admitted, Prob
     Ok(Admitted(Some(caller)))
 }
 
-/// Whose credentials these are. `Basic` is for ntopng alone, and only with the ingest token: it
-/// goes into the configuration of another program.
+/// Whose credentials these are. `Basic` is for the doors of other programs, and only with the
+/// ingest token: it goes into their configuration.
 fn authenticate(tokens: &Tokens, given: &str, basic: bool) -> Option<Caller> {
     let (scheme, credentials) = given.split_once(' ')?;
     let credentials = credentials.trim_start_matches(' ');

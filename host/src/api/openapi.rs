@@ -45,6 +45,7 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
     let (router, mut description) = OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(alerts::native, history::alerts))
         .routes(routes!(alerts::ntopng))
+        .routes(routes!(alerts::alertmanager))
         .routes(routes!(history::alert))
         .routes(routes!(history::deliveries))
         .routes(routes!(history::delivery))

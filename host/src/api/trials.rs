@@ -18,7 +18,7 @@ use crate::alert::Alert;
 use crate::audit::Entry;
 use crate::config;
 use crate::ids::{AlertId, TenantId};
-use crate::ingest::{native, ntopng};
+use crate::ingest::{alertmanager, native, ntopng};
 use crate::route::FilterSettings;
 use crate::runtime::Draft;
 use crate::setup::{self, Settings};
@@ -251,7 +251,7 @@ async fn alerts(
         }
         Producer::Alertmanager => {
             let body = json!({ "version": "4", "alerts": given }).to_string();
-            native::read(body.as_bytes(), false, &arrival).map_err(bad_body)?
+            alertmanager::read(body.as_bytes(), &arrival).map_err(bad_body)?
         }
     };
     let (mut alerts, mut rejected) = (Vec::with_capacity(read.len()), Vec::new());

@@ -1,11 +1,11 @@
-//! What both readers ask of JSON before they look at its fields.
+//! What the readers ask of JSON before they look at its fields.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::NESTING_COUNT_MAX;
+use super::{BadBody, NESTING_COUNT_MAX};
 
 /// A JSON string, borrowed from the body where it has no escapes.
 pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
@@ -30,6 +30,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
         }
         from.deserialize_str(Reader)
     }
+}
+
+/// A byte order mark is no part of the text, and nothing else may stand outside of it.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, BadBody> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    std::str::from_utf8(body).map_err(|error| {
+        let valid = &body[..error.valid_up_to()];
+        let valid = std::str::from_utf8(valid).unwrap_or_default();
+        BadBody::at(valid, valid.len(), "text in UTF-8")
+    })
+}
+
+/// What was `expected`, with the parser's own words, at the place that it puts behind them.
+pub(super) fn not_as_expected(body: &str, expected: &str, error: &serde_json::Error) -> BadBody {
+    let words = error.to_string();
+    let words = words.split(" at line ").next().unwrap_or_default();
+    let before: usize =
+        body.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+    // The parser's column is a byte's, from 1; 0 is the line's end before it.
+    let at = before + error.column().saturating_sub(1);
+    BadBody::at(body, at, format!("{expected}: {words}"))
 }
 
 /// Whether `json` has more than [`NESTING_COUNT_MAX`] objects and arrays inside one another.

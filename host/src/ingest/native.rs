@@ -4,16 +4,14 @@
 //! and what was expected; keys that the schema does not know are accepted, and stay in `raw`.
 
 mod elements;
-mod fields;
 #[cfg(test)]
 mod tests;
 
-use super::json::nests_too_deep;
-use super::{ALERT_BYTES_MAX, Arrival, BadBody, NESTING_COUNT_MAX, Rejection, canonical};
+use super::fields::{Element, Fields};
+use super::{Arrival, BadBody, Rejection, canonical};
 use crate::alert::{Action, Alert, AutonomousSystem, Flow, Party, Severity, Traffic};
 use crate::ids::Fingerprint;
 use crate::route::fingerprint;
-use fields::{Element, Fields};
 
 /// JSON Schema (2020-12) of one alert, as it is published.
 pub const SCHEMA: &str = include_str!("../../../docs/schema/alert.schema.json");
@@ -33,15 +31,6 @@ pub fn read(
 }
 
 fn one(element: Element<'_>, arrival: &Arrival<'_>) -> Result<Alert, Rejection> {
-    if element.json.len() > ALERT_BYTES_MAX {
-        let found = format!("{} bytes", element.json.len());
-        let expected = format!("an alert of at most {ALERT_BYTES_MAX} bytes");
-        return Err(element.rejection(String::new(), expected, Some(&found)));
-    }
-    if nests_too_deep(element.json) {
-        let expected = format!("at most {NESTING_COUNT_MAX} objects and arrays inside one another");
-        return Err(element.rejection(String::new(), expected, Some(element.json)));
-    }
     let root = element.object()?;
     let action = action(&root)?;
     let (severity, score) = urgency(&root)?;
@@ -87,7 +76,7 @@ fn one(element: Element<'_>, arrival: &Arrival<'_>) -> Result<Alert, Rejection> 
     Ok(alert)
 }
 
-const PRODUCERS_RESERVED: [&str; 2] = ["ntopng", "campanile"];
+const PRODUCERS_RESERVED: [&str; 3] = ["ntopng", "alertmanager", "campanile"];
 
 const LINK: &str = "an http or https address without blanks, at most 2048 bytes";
 
@@ -96,8 +85,8 @@ const LINK: &str = "an http or https address without blanks, at most 2048 bytes"
 fn producer(root: &Fields<'_>) -> Result<String, Rejection> {
     let producer = root.word("producer")?.unwrap_or_else(|| "api".into());
     if PRODUCERS_RESERVED.contains(&producer.as_str()) {
-        let expected = "a name of the sender's own: `ntopng` comes in by `/v1/ingest/ntopng`, and \
-                        `campanile` is the engine itself";
+        let expected = "a name of the sender's own: `ntopng` and `alertmanager` come in by doors \
+                        of their own below `/v1/ingest/`, and `campanile` is the engine itself";
         return Err(root.fault("producer", expected, Some(&format!("\"{producer}\""))));
     }
     Ok(producer)

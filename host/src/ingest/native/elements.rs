@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::fields::Element;
+use crate::ingest::fields::Element;
+use crate::ingest::json::{not_as_expected, utf8};
 use crate::ingest::{ALERTS_COUNT_MAX, BadBody};
 
 const SHAPES: &str = "a JSON object, an array of objects, or one object per line";
@@ -29,16 +30,6 @@ pub(super) fn tell_apart(body: &[u8], ndjson: bool) -> Result<Vec<Element<'_>>, 
         }
         _ => Err(BadBody::at(body, start, SHAPES)),
     }
-}
-
-/// A byte order mark is no part of the text, and nothing else may stand outside of it.
-fn utf8(body: &[u8]) -> Result<&str, BadBody> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    std::str::from_utf8(body).map_err(|error| {
-        let valid = &body[..error.valid_up_to()];
-        let valid = std::str::from_utf8(valid).unwrap_or_default();
-        BadBody::at(valid, valid.len(), "text in UTF-8")
-    })
 }
 
 fn goes_on_below_its_first_object(body: &str) -> bool {
@@ -84,13 +75,6 @@ fn too_many(body: &str, json: &str) -> BadBody {
     BadBody::at(body, at, expected)
 }
 
-/// The parser's own words, without the place that it puts behind them.
 fn bad(body: &str, error: &serde_json::Error) -> BadBody {
-    let words = error.to_string();
-    let words = words.split(" at line ").next().unwrap_or_default();
-    let before: usize =
-        body.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    // The parser's column is a byte's, from 1; 0 is the line's end before it.
-    let at = before + error.column().saturating_sub(1);
-    BadBody::at(body, at, format!("{SHAPES}; not JSON here: {words}"))
+    not_as_expected(body, &format!("{SHAPES}; not JSON here"), error)
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::ids::{AlertIds, TenantId};
-use crate::ingest::ALERTS_COUNT_MAX;
+use crate::ingest::{ALERT_BYTES_MAX, ALERTS_COUNT_MAX, NESTING_COUNT_MAX};
 
 const NOW_MS: u64 = 1_795_488_660_000;
 
@@ -323,7 +323,9 @@ fn the_published_schema_and_the_reader_agree() {
         [r#""producer":"ntopng-lab""#, r#""type":"ntopng""#, r#""category":"campanile""#]
             .map(str::to_owned),
     );
-    bad.extend(["ntopng", "campanile"].map(|name| format!(r#""producer":"{name}""#)));
+    bad.extend(
+        ["ntopng", "alertmanager", "campanile"].map(|name| format!(r#""producer":"{name}""#)),
+    );
     for score in ["0", "1.0", "1e3", "4294967295"] {
         good.push(format!(r#""score":{score}"#));
     }

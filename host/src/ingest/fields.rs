@@ -4,14 +4,15 @@
 //! name of its field.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::ingest::json::{Text, excerpt};
-use crate::ingest::{ALERT_BYTES_MAX, Rejection};
+use super::json::{Text, excerpt, nests_too_deep};
+use super::{ALERT_BYTES_MAX, NESTING_COUNT_MAX, Rejection};
 
 /// One object of an alert: the alert itself, or `flow`, or `flow.client`, ...
 pub(super) struct Fields<'a> {
@@ -29,7 +30,18 @@ pub(super) struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
+    /// Its fields, if it is one object within the bounds of an alert.
     pub(super) fn object(self) -> Result<Fields<'a>, Rejection> {
+        if self.json.len() > ALERT_BYTES_MAX {
+            let found = format!("{} bytes", self.json.len());
+            let expected = format!("an alert of at most {ALERT_BYTES_MAX} bytes");
+            return Err(self.rejection(String::new(), expected, Some(&found)));
+        }
+        if nests_too_deep(self.json) {
+            let expected =
+                format!("at most {NESTING_COUNT_MAX} objects and arrays inside one another");
+            return Err(self.rejection(String::new(), expected, Some(self.json)));
+        }
         entries(self.json)
             .map(|entries| Fields { element: self, path: String::new(), entries })
             .ok_or_else(|| self.rejection(String::new(), "one JSON object", Some(self.json)))
@@ -127,13 +139,12 @@ impl<'a> Fields<'a> {
 
     /// An instant in milliseconds since the Unix epoch, written so or as RFC 3339.
     pub(super) fn instant(&self, key: &str) -> Result<Option<u64>, Rejection> {
-        const LAST_MS: u64 = 253_370_764_799_999;
         let Some(json) = self.value(key)? else { return Ok(None) };
         let read = match string(json) {
             Some(text) => rfc_3339(&text),
-            None => whole(json),
+            None => whole(json).filter(|ms| *ms <= LAST_MS),
         };
-        match read.filter(|ms| *ms <= LAST_MS) {
+        match read {
             Some(ms) => Ok(Some(ms)),
             None => {
                 let expected = "a time from 1970 to 9998, RFC 3339 such as \
@@ -199,6 +210,19 @@ impl<'a> Fields<'a> {
         Ok(texts)
     }
 
+    /// Every name with its value, all of them strings of any length, by name.
+    pub(super) fn strings(&self) -> Result<BTreeMap<&str, Cow<'a, str>>, Rejection> {
+        let mut strings = BTreeMap::new();
+        for (name, value) in &self.entries {
+            let json = value.get();
+            let text = string(json).ok_or_else(|| self.fault(name, "a string", Some(json)))?;
+            if strings.insert(name.as_ref(), text).is_some() {
+                return Err(self.fault(name, "this key once; remove the second", Some(json)));
+            }
+        }
+        Ok(strings)
+    }
+
     /// `value`, or that it is missing.
     pub(super) fn required<T>(
         &self,
@@ -247,8 +271,12 @@ fn whole(json: &str) -> Option<u64> {
     exact.then_some(value as u64)
 }
 
-/// Only the form of RFC 3339, section 5.6; the parser takes many more.
-fn rfc_3339(text: &str) -> Option<u64> {
+/// The end of the year 9998, after which a zone could lead out of the calendar.
+const LAST_MS: u64 = 253_370_764_799_999;
+
+/// Milliseconds since the Unix epoch, 1970 to 9998. Only the form of RFC 3339, section 5.6; the
+/// parser takes many more.
+pub(super) fn rfc_3339(text: &str) -> Option<u64> {
     let (date, rest) = text.split_at_checked(10)?;
     let zone = rest.trim_start_matches(|one: char| one.is_ascii_digit() || "Tt:.".contains(one));
     let plain = date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
@@ -256,7 +284,7 @@ fn rfc_3339(text: &str) -> Option<u64> {
         && rest.as_bytes().get(6) == Some(&b':')
         && (zone.eq_ignore_ascii_case("z") || is_offset(zone.as_bytes()));
     let at = plain.then(|| text.parse::<jiff::Timestamp>().ok())??;
-    u64::try_from(at.as_millisecond()).ok()
+    u64::try_from(at.as_millisecond()).ok().filter(|ms| *ms <= LAST_MS)
 }
 
 fn is_offset(zone: &[u8]) -> bool {
