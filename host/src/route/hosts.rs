@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::written::{Faults, FilterSettings, Locality, Role};
+use super::faults::Faults;
+use super::filter::VALUES_MAX;
+use super::written::{FilterSettings, Locality, Role};
 use crate::alert::{Alert, Party};
 
 #[derive(Clone, Debug, Default)]
@@ -16,17 +18,16 @@ pub(super) struct Hosts {
 
 impl Hosts {
     pub(super) fn compile(written: &FilterSettings, faults: &mut Faults) -> Self {
-        let mut networks = Vec::with_capacity(written.networks.len());
-        for (at, text) in written.networks.iter().enumerate() {
-            match network(text) {
-                Some(network) => networks.push(network),
-                None => faults.add(
-                    format!("networks[{at}]"),
-                    "expected a network such as `192.0.2.0/24` or `2001:db8::/32`, or an address",
-                ),
-            }
+        const EXPECTED: &str =
+            "expected a network such as `192.0.2.0/24` or `2001:db8::/32`, or an address";
+        let read = |text: &str| network(text).ok_or_else(|| EXPECTED.to_owned());
+        faults.few("roles", written.roles.len(), 2);
+        faults.few("locality", written.locality.len(), 2);
+        Self {
+            networks: faults.each("networks", &written.networks, VALUES_MAX, read),
+            roles: written.roles.clone(),
+            locality: written.locality.clone(),
         }
-        Self { networks, roles: written.roles.clone(), locality: written.locality.clone() }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -275,6 +275,22 @@ fn each_fault_of_a_written_filter_is_told_with_its_place() {
         ),
         (json!({"categories": vec!["a"; 257]}), vec!["categories"]),
         (json!({"matchers": vec!["a=b"; 65]}), vec!["matchers"]),
+        (json!({"times": vec![json!({}); 65]}), vec!["times"]),
+        (json!({"alert_types": ["a".repeat(257)]}), vec!["alert_types[0]"]),
+        (json!({"roles": ["victim", "victim", "victim"]}), vec!["roles"]),
+        (
+            json!({"times": [{"weekdays": vec!["mon"; 8], "months": vec![1; 13]}]}),
+            vec!["times[0].weekdays", "times[0].months"],
+        ),
+        (
+            json!({"times": [{"first_day": "2026-11-24", "last_day": "2026-11-23"}]}),
+            vec!["times[0].last_day"],
+        ),
+        // Everything at once.
+        (
+            json!({"interfaces": [""], "networks": ["x"], "matchers": ["a"], "times": [{"to": ""}]}),
+            vec!["interfaces[0]", "networks[0]", "matchers[0]", "times[0].to"],
+        ),
     ];
     for (filter, places) in table {
         let faults = Filter::compile(&written(filter.clone()), &TimeZone::UTC).unwrap_err();

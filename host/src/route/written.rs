@@ -43,11 +43,11 @@ pub struct FilterSettings {
     pub networks: Vec<String>,
     /// A host with one of these roles.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 2)]
     pub roles: Vec<Role>,
     /// A host that is local, or one that is remote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 2)]
     pub locality: Vec<Locality>,
     /// Each must hold: `team="db"`, `env!="dev"`, `service=~"web.*"`, `service!~"web.*"`. A regular
     /// expression is of the whole value; a label that is absent is the empty text.
@@ -159,25 +159,4 @@ pub enum Weekday {
     Fri,
     Sat,
     Sun,
-}
-
-/// What of a written filter cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterFault {
-    /// Beneath the filter: `matchers[2]`, `times[0].from`.
-    pub place: String,
-    pub expected: String,
-}
-
-/// Collects what is wrong; the first fault of a place counts.
-#[derive(Debug, Default)]
-pub(super) struct Faults(pub(super) Vec<FilterFault>);
-
-impl Faults {
-    pub(super) fn add(&mut self, place: impl Into<String>, expected: impl Into<String>) {
-        let place = place.into();
-        if !self.0.iter().any(|one| one.place == place) {
-            self.0.push(FilterFault { place, expected: expected.into() });
-        }
-    }
 }
