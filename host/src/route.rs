@@ -4,6 +4,7 @@
 //! recipients and of lists makes no difference. Everything that can be prepared is, once, when a
 //! filter is compiled.
 
+mod described;
 mod faults;
 mod filter;
 pub mod fingerprint;

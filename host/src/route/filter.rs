@@ -108,7 +108,7 @@ impl Filter {
         if !any(&self.interfaces, alert.interface_name.as_deref().unwrap_or_default()) {
             return Reason::Interface;
         }
-        if !self.host_pools.is_empty() && !POOLS.iter().any(|pool| self.has_pool(alert, pool)) {
+        if !self.host_pools.is_empty() && !pools(alert).any(|pool| any(&self.host_pools, pool)) {
             return Reason::HostPool;
         }
         if !self.hosts.hold(alert) {
@@ -117,23 +117,32 @@ impl Filter {
         if let Some(at) = self.matchers.iter().position(|one| !one.holds(&alert.labels)) {
             return Reason::Matcher(at);
         }
-        if !self.times.is_empty() && !self.times.iter().any(|one| one.contains(alert.received_ms)) {
+        if !self.times.is_empty() && self.time_of(alert).is_none() {
             return Reason::Time;
         }
         if let Some(at) = self.maintenance.iter().position(|one| one.contains(alert.received_ms)) {
             return Reason::Maintenance(at);
         }
-        let is_found = |one: &Regex| one.is_match(&alert.title) || one.is_match(&alert.text);
-        if !self.text_matches.is_empty() && !self.text_matches.iter().any(is_found) {
+        let mut texts = self.text_matches.iter();
+        if !self.text_matches.is_empty() && !texts.any(|one| is_in(one, alert)) {
             return Reason::Text;
         }
         Reason::AllHolds
     }
 
-    fn has_pool(&self, alert: &Alert, label: &str) -> bool {
-        let pool = value_of(&alert.labels, label);
-        !pool.is_empty() && self.host_pools.iter().any(|one| one == pool)
+    /// The first of its times that the alert came within, with its place.
+    pub(super) fn time_of(&self, alert: &Alert) -> Option<(usize, &Span)> {
+        self.times.iter().enumerate().find(|(_, one)| one.contains(alert.received_ms))
     }
+}
+
+/// The host pools that an alert names.
+pub(super) fn pools(alert: &Alert) -> impl Iterator<Item = &str> {
+    POOLS.iter().map(|label| value_of(&alert.labels, label)).filter(|pool| !pool.is_empty())
+}
+
+pub(super) fn is_in(wanted: &Regex, alert: &Alert) -> bool {
+    wanted.is_match(&alert.title) || wanted.is_match(&alert.text)
 }
 
 fn spans(place: &str, list: &[Window], zone: &TimeZone, faults: &mut Faults) -> Vec<Span> {
