@@ -4,6 +4,8 @@
 //! recipients and of lists makes no difference. Everything that can be prepared is, once, when a
 //! filter is compiled.
 
+mod described;
+mod faults;
 mod filter;
 pub mod fingerprint;
 mod hosts;
@@ -20,9 +22,10 @@ use std::sync::Arc;
 use crate::alert::Alert;
 use crate::ids::{RecipientId, TenantId};
 
+pub use faults::FilterFault;
 pub use filter::Filter;
 pub use reason::{Decision, Reason};
-pub use written::{FilterFault, FilterSettings, Locality, Role, Weekday, Window};
+pub use written::{FilterSettings, Locality, Role, Weekday, Window};
 
 /// The recipients of all tenants, each with its filter.
 #[derive(Clone, Debug, Default)]

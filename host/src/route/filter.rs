@@ -3,18 +3,18 @@
 use jiff::tz::TimeZone;
 use regex::Regex;
 
+use super::faults::{Faults, FilterFault};
 use super::hosts::Hosts;
 use super::matcher::{Matcher, expression, value_of};
 use super::reason::Reason;
 use super::window::Span;
-use super::written::{Faults, FilterFault, FilterSettings};
+use super::written::{FilterSettings, Window};
 use crate::alert::{Alert, Severity};
 
 /// Entries of a list of plain values.
-const VALUES_MAX: usize = 256;
+pub(super) const VALUES_MAX: usize = 256;
 /// Entries of a list of what is compiled.
 const COMPILED_MAX: usize = 64;
-const CHARS_MAX: usize = 256;
 
 /// Labels that ntopng's reader gives the host pools.
 const POOLS: [&str; 3] = ["host_pool_id", "cli_host_pool_id", "srv_host_pool_id"];
@@ -61,50 +61,29 @@ impl Filter {
     /// none.
     pub fn compile(written: &FilterSettings, zone: &TimeZone) -> Result<Self, Vec<FilterFault>> {
         let mut faults = Faults::default();
-        for (key, list) in [
-            ("categories", &written.categories),
-            ("entities", &written.entities),
-            ("alert_types", &written.alert_types),
-            ("except_alert_types", &written.except_alert_types),
-            ("host_pools", &written.host_pools),
-            ("interfaces", &written.interfaces),
-            ("networks", &written.networks),
-        ] {
-            check_list(key, list, VALUES_MAX, &mut faults);
-        }
-        for (key, list) in
-            [("matchers", &written.matchers), ("text_matches", &written.text_matches)]
-        {
-            check_list(key, list, COMPILED_MAX, &mut faults);
-        }
-        for (key, count) in
-            [("times", written.times.len()), ("maintenance", written.maintenance.len())]
-        {
-            if count > COMPILED_MAX {
-                faults.add(key, format!("expected at most {COMPILED_MAX} of them"));
-            }
-        }
-        // What is too much is not compiled.
-        if !faults.0.is_empty() {
-            return Err(faults.0);
-        }
+        let mut texts = |place: &str, list: &[String]| {
+            faults.each(place, list, VALUES_MAX, |text| Ok(text.to_owned()))
+        };
         let filter = Self {
             minimum_severity: written.minimum_severity,
-            categories: written.categories.clone(),
-            entities: written.entities.clone(),
-            alert_types: written.alert_types.clone(),
-            except_alert_types: written.except_alert_types.clone(),
-            host_pools: written.host_pools.clone(),
-            interfaces: written.interfaces.clone(),
+            categories: texts("categories", &written.categories),
+            entities: texts("entities", &written.entities),
+            alert_types: texts("alert_types", &written.alert_types),
+            except_alert_types: texts("except_alert_types", &written.except_alert_types),
+            host_pools: texts("host_pools", &written.host_pools),
+            interfaces: texts("interfaces", &written.interfaces),
             hosts: Hosts::compile(written, &mut faults),
-            matchers: each("matchers", &written.matchers, &mut faults, Matcher::read),
-            text_matches: each("text_matches", &written.text_matches, &mut faults, |text| {
-                expression(text, true)
-            }),
+            matchers: faults.each("matchers", &written.matchers, COMPILED_MAX, Matcher::read),
+            text_matches: faults.each(
+                "text_matches",
+                &written.text_matches,
+                COMPILED_MAX,
+                |text| expression(text, true),
+            ),
             times: spans("times", &written.times, zone, &mut faults),
             maintenance: spans("maintenance", &written.maintenance, zone, &mut faults),
         };
-        if faults.0.is_empty() { Ok(filter) } else { Err(faults.0) }
+        faults.or(filter)
     }
 
     /// Whether the alert is taken, and the first reason why not. What is quick to see comes first.
@@ -129,7 +108,7 @@ impl Filter {
         if !any(&self.interfaces, alert.interface_name.as_deref().unwrap_or_default()) {
             return Reason::Interface;
         }
-        if !self.host_pools.is_empty() && !POOLS.iter().any(|pool| self.has_pool(alert, pool)) {
+        if !self.host_pools.is_empty() && !pools(alert).any(|pool| any(&self.host_pools, pool)) {
             return Reason::HostPool;
         }
         if !self.hosts.hold(alert) {
@@ -138,56 +117,38 @@ impl Filter {
         if let Some(at) = self.matchers.iter().position(|one| !one.holds(&alert.labels)) {
             return Reason::Matcher(at);
         }
-        if !self.times.is_empty() && !self.times.iter().any(|one| one.contains(alert.received_ms)) {
+        if !self.times.is_empty() && self.time_of(alert).is_none() {
             return Reason::Time;
         }
         if let Some(at) = self.maintenance.iter().position(|one| one.contains(alert.received_ms)) {
             return Reason::Maintenance(at);
         }
-        let is_found = |one: &Regex| one.is_match(&alert.title) || one.is_match(&alert.text);
-        if !self.text_matches.is_empty() && !self.text_matches.iter().any(is_found) {
+        let mut texts = self.text_matches.iter();
+        if !self.text_matches.is_empty() && !texts.any(|one| is_in(one, alert)) {
             return Reason::Text;
         }
         Reason::AllHolds
     }
 
-    fn has_pool(&self, alert: &Alert, label: &str) -> bool {
-        let pool = value_of(&alert.labels, label);
-        !pool.is_empty() && self.host_pools.iter().any(|one| one == pool)
+    /// The first of its times that the alert came within, with its place.
+    pub(super) fn time_of(&self, alert: &Alert) -> Option<(usize, &Span)> {
+        self.times.iter().enumerate().find(|(_, one)| one.contains(alert.received_ms))
     }
 }
 
-fn check_list(key: &str, list: &[String], count_max: usize, faults: &mut Faults) {
-    if list.len() > count_max {
-        faults.add(key, format!("expected at most {count_max} of them"));
-        return;
-    }
-    for (at, text) in list.iter().enumerate() {
-        let is_good =
-            (1..=CHARS_MAX).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-        if !is_good {
-            faults.add(format!("{key}[{at}]"), "expected 1 to 256 printable characters");
-        }
-    }
+/// The host pools that an alert names.
+pub(super) fn pools(alert: &Alert) -> impl Iterator<Item = &str> {
+    POOLS.iter().map(|label| value_of(&alert.labels, label)).filter(|pool| !pool.is_empty())
 }
 
-fn each<T>(
-    key: &str,
-    list: &[String],
-    faults: &mut Faults,
-    read: impl Fn(&str) -> Result<T, String>,
-) -> Vec<T> {
-    let mut good = Vec::with_capacity(list.len());
-    for (at, text) in list.iter().enumerate() {
-        match read(text) {
-            Ok(one) => good.push(one),
-            Err(expected) => faults.add(format!("{key}[{at}]"), expected),
-        }
-    }
-    good
+pub(super) fn is_in(wanted: &Regex, alert: &Alert) -> bool {
+    wanted.is_match(&alert.title) || wanted.is_match(&alert.text)
 }
 
-fn spans(key: &str, list: &[super::Window], zone: &TimeZone, faults: &mut Faults) -> Vec<Span> {
-    let spans = list.iter().enumerate();
-    spans.map(|(at, one)| Span::compile(&format!("{key}[{at}]"), one, zone, faults)).collect()
+fn spans(place: &str, list: &[Window], zone: &TimeZone, faults: &mut Faults) -> Vec<Span> {
+    if !faults.few(place, list.len(), COMPILED_MAX) {
+        return Vec::new();
+    }
+    let list = list.iter().enumerate();
+    list.map(|(at, one)| Span::compile(&format!("{place}[{at}]"), one, zone, faults)).collect()
 }

@@ -1,10 +1,12 @@
 //! Why a recipient gets an alert, or does not: cheap to make, put into words only when somebody
 //! reads it.
 
-use std::fmt;
+use std::fmt::{self, Display, Write};
 
-use super::Filter;
-use super::matcher::value_of;
+use super::filter::{self, Filter, pools};
+use super::hosts;
+use super::matcher::{Matcher, value_of};
+use super::window::Span;
 use crate::alert::{Alert, Severity};
 
 /// A decision about one alert for one recipient.
@@ -50,12 +52,10 @@ impl Decision<'_> {
     }
 }
 
-impl fmt::Display for Decision<'_> {
+impl Display for Decision<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, alert, reason } = self;
-        let among = |f: &mut fmt::Formatter<'_>, what: &str, found: &str, list: &[String]| {
-            write!(f, "its {what} is `{found}`, which is not among {}", list.join(", "))
-        };
+        let Self { filter, alert, reason } = *self;
+        let came = |span: Option<&Span>| span.map(|one| one.shown(alert.received_ms));
         match reason {
             Reason::AllHolds => self.all_that_holds(f),
             Reason::WasTold => f.write_str("it was told of the beginning"),
@@ -70,48 +70,46 @@ impl fmt::Display for Decision<'_> {
             Reason::Entity => among(f, "entity", &alert.entity_kind, &filter.entities),
             Reason::AlertType => among(f, "type", &alert.alert_type, &filter.alert_types),
             Reason::ExceptedAlertType => {
-                write!(f, "its type is `{}`, which the recipient excepts", alert.alert_type)
+                write!(f, "its type is `{}`, which the recipient excepts", Found(&alert.alert_type))
             }
             Reason::Interface => {
                 let found = alert.interface_name.as_deref().unwrap_or_default();
                 among(f, "interface", found, &filter.interfaces)
             }
             Reason::HostPool => {
-                write!(f, "none of its host pools is among {}", filter.host_pools.join(", "))
+                let found = pools(alert).collect::<Vec<_>>().join(", ");
+                among(f, "host pool", &found, &filter.host_pools)
             }
-            Reason::Hosts => {
-                f.write_str("none of its hosts has the networks, roles and locality wanted")
-            }
-            Reason::Matcher(at) => match filter.matchers.get(*at) {
-                Some(matcher) => write!(
-                    f,
-                    "its label `{}` is `{}`, and `{}` is wanted",
-                    matcher.label(),
-                    value_of(&alert.labels, matcher.label()),
-                    matcher.written
-                ),
+            Reason::Hosts => match hosts::parties(alert).map(|one| &one.ip).collect::<Vec<_>>() {
+                none if none.is_empty() => {
+                    write!(f, "it names no host, and one is wanted that is {}", filter.hosts)
+                }
+                found => {
+                    write!(f, "none of its hosts ({}) is {}", Listed(&found, ", "), filter.hosts)
+                }
+            },
+            Reason::Matcher(at) => match filter.matchers.get(at) {
+                Some(matcher) => labeled(f, alert, matcher),
                 None => f.write_str("a label is not as wanted"),
             },
-            Reason::Time => match filter.times.first() {
-                Some(first) => write!(
-                    f,
-                    "it came at {}, outside of the recipient's times",
-                    first.shown(alert.received_ms)
-                ),
-                None => f.write_str("it came outside of the recipient's times"),
-            },
+            Reason::Time => write!(
+                f,
+                "it came at {}, outside of the recipient's times",
+                came(filter.times.first()).unwrap_or_default()
+            ),
             Reason::Maintenance(at) => {
-                f.write_str("it came ")?;
-                if let Some(span) = filter.maintenance.get(*at) {
-                    write!(f, "at {}, ", span.shown(alert.received_ms))?;
-                }
-                f.write_str("within a maintenance")?;
-                match filter.maintenance.get(*at).and_then(|span| span.name.as_ref()) {
-                    Some(name) => write!(f, ", `{name}`"),
-                    None => Ok(()),
+                let span = filter.maintenance.get(at);
+                write!(f, "it came at {}, within ", came(span).unwrap_or_default())?;
+                match span.and_then(|span| span.name.as_ref()) {
+                    Some(name) => write!(f, "the maintenance `{name}`"),
+                    None => write!(f, "`maintenance[{at}]`"),
                 }
             }
-            Reason::Text => f.write_str("neither its title nor its text has what is looked for"),
+            Reason::Text => write!(
+                f,
+                "neither its title nor its text has one of {}",
+                Listed(&filter.text_matches, ", ")
+            ),
         }
     }
 }
@@ -119,7 +117,7 @@ impl fmt::Display for Decision<'_> {
 impl Decision<'_> {
     /// The parts that are set, each with what of the alert made it hold.
     fn all_that_holds(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { filter, alert, .. } = self;
+        let Self { filter, alert, .. } = *self;
         let mut parts = Vec::new();
         if filter.minimum_severity > Severity::None {
             let least = filter.minimum_severity;
@@ -129,28 +127,83 @@ impl Decision<'_> {
             ("category", &filter.categories, alert.category.as_str()),
             ("entity", &filter.entities, &alert.entity_kind),
             ("type", &filter.alert_types, &alert.alert_type),
+            ("no excepted type, but", &filter.except_alert_types, &alert.alert_type),
             ("interface", &filter.interfaces, alert.interface_name.as_deref().unwrap_or_default()),
         ] {
             if !list.is_empty() {
-                parts.push(format!("{what} {found}"));
+                parts.push(format!("{what} {}", Found(found)));
             }
         }
-        for (is_set, what) in [
-            (!filter.except_alert_types.is_empty(), "no excepted type"),
-            (!filter.host_pools.is_empty(), "a host pool"),
-            (!filter.hosts.is_empty(), "a host"),
-            (!filter.matchers.is_empty(), "all labels"),
-            (!filter.text_matches.is_empty(), "the text"),
-            (!filter.times.is_empty(), "the time"),
-            (!filter.maintenance.is_empty(), "no maintenance"),
-        ] {
-            if is_set {
-                parts.push(what.to_owned());
-            }
+        let is_wanted = |pool: &&str| filter.host_pools.iter().any(|one| one == pool);
+        parts.extend(pools(alert).find(is_wanted).map(|pool| format!("host pool {}", Found(pool))));
+        let host = filter.hosts.found(alert);
+        parts.extend(host.map(|one| format!("host {} is {}", one.ip, filter.hosts)));
+        if !filter.matchers.is_empty() {
+            let written: Vec<_> = filter.matchers.iter().map(|one| &one.written).collect();
+            parts.push(format!("{}", Listed(&written, " and ")));
         }
-        if parts.is_empty() {
-            return f.write_str("the recipient takes everything");
+        let found = filter.text_matches.iter().find(|one| filter::is_in(one, alert));
+        parts.extend(found.map(|one| format!("the text has {one}")));
+        if let Some((at, span)) = filter.time_of(alert) {
+            let shown = span.shown(alert.received_ms);
+            parts.push(match &span.name {
+                Some(name) => format!("{shown} is within `{name}`"),
+                None => format!("{shown} is within `times[{at}]`"),
+            });
         }
-        write!(f, "all that is asked for holds: {}", parts.join("; "))
+        if !filter.maintenance.is_empty() {
+            parts.push("no maintenance".to_owned());
+        }
+        match parts.as_slice() {
+            [] => f.write_str("the recipient takes everything"),
+            parts => write!(f, "all that is asked for holds: {}", parts.join("; ")),
+        }
+    }
+}
+
+fn among(f: &mut fmt::Formatter<'_>, what: &str, found: &str, wanted: &[String]) -> fmt::Result {
+    match found {
+        "" => write!(f, "it has no {what}, and the recipient wants ")?,
+        _ => write!(f, "its {what} is `{}`, which is not among ", Found(found))?,
+    }
+    Listed(wanted, ", ").fmt(f)
+}
+
+fn labeled(f: &mut fmt::Formatter<'_>, alert: &Alert, matcher: &Matcher) -> fmt::Result {
+    let label = matcher.label();
+    match value_of(&alert.labels, label) {
+        "" => write!(f, "it has no label `{label}`")?,
+        found => write!(f, "its label `{label}` is `{}`", Found(found))?,
+    }
+    write!(f, ", and `{}` is wanted", matcher.written)
+}
+
+/// What somebody sent: cut where it gets long, and without what would disturb a terminal.
+struct Found<'a>(&'a str);
+
+impl Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const CHARS_MAX: usize = 100;
+        for one in self.0.chars().take(CHARS_MAX) {
+            if one.is_control() { one.escape_debug().fmt(f)? } else { f.write_char(one)? }
+        }
+        f.write_str(if self.0.chars().nth(CHARS_MAX).is_some() { "..." } else { "" })
+    }
+}
+
+/// The first entries of a list, and how many more there are.
+pub(super) struct Listed<'a, T>(pub(super) &'a [T], pub(super) &'static str);
+
+impl<T: Display> Display for Listed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const COUNT_MAX: usize = 8;
+        for (at, one) in self.0.iter().take(COUNT_MAX).enumerate() {
+            f.write_str(if at == 0 { "" } else { self.1 })?;
+            one.fmt(f)?;
+        }
+        match self.0.len().saturating_sub(COUNT_MAX) {
+            0 => Ok(()),
+            more => write!(f, "{}{more} more", self.1),
+        }
     }
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 
-use super::written::{Faults, Weekday, Window};
+use super::faults::{Faults, printable};
+use super::written::{Weekday, Window};
 
 const DAYS: [Weekday; 7] = [
     Weekday::Mon,
@@ -15,6 +16,10 @@ const DAYS: [Weekday; 7] = [
     Weekday::Sat,
     Weekday::Sun,
 ];
+
+/// From either end of the month.
+const DAYS_MAX: usize = 62;
+const MONTHS_MAX: usize = 12;
 
 /// A window that is ready to be asked.
 #[derive(Clone, Debug)]
@@ -50,19 +55,23 @@ impl Span {
                 found
             })
             .unwrap_or_else(|| zone.clone());
-        let is_name = |name: &String| {
-            (1..=64).contains(&name.chars().count()) && !name.chars().any(char::is_control)
-        };
-        if written.name.as_ref().is_some_and(|name| !is_name(name)) {
-            faults.add(format!("{place}.name"), "expected 1 to 64 printable characters");
+        if let Some(Err(expected)) = written.name.as_ref().map(|name| printable(name, 64)) {
+            faults.add(format!("{place}.name"), expected);
         }
-        for (at, day) in written.days_of_month.iter().enumerate() {
+        for (key, count, count_max) in [
+            ("weekdays", written.weekdays.len(), 7),
+            ("days_of_month", written.days_of_month.len(), DAYS_MAX),
+            ("months", written.months.len(), MONTHS_MAX),
+        ] {
+            faults.few(&format!("{place}.{key}"), count, count_max);
+        }
+        for (at, day) in written.days_of_month.iter().take(DAYS_MAX).enumerate() {
             if *day == 0 || !(-31..=31).contains(day) {
                 let expected = "expected 1 to 31, or -31 to -1 from the end of the month";
                 faults.add(format!("{place}.days_of_month[{at}]"), expected);
             }
         }
-        for (at, month) in written.months.iter().enumerate() {
+        for (at, month) in written.months.iter().take(MONTHS_MAX).enumerate() {
             if !(1..=12).contains(month) {
                 faults.add(format!("{place}.months[{at}]"), "expected 1 to 12");
             }
@@ -77,6 +86,10 @@ impl Span {
         };
         let (first_day, last_day) =
             (day("first_day", &written.first_day), day("last_day", &written.last_day));
+        if first_day.zip(last_day).is_some_and(|(first, last)| last < first) {
+            faults
+                .add(format!("{place}.last_day"), "expected a day that is not before `first_day`");
+        }
         let mut clock = |key: &str, text: &Option<String>| {
             let text = text.as_ref().filter(|text| !(key == "to" && *text == "24:00"))?;
             let found = time(text);

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::described::{DayOfMonth, Month, Text};
 use crate::alert::Severity;
 
 /// Which alerts a recipient gets. All parts must hold; an empty list means 'all'. The three parts
@@ -15,56 +16,71 @@ pub struct FilterSettings {
     pub minimum_severity: Severity,
     /// One of these categories, such as `security`, `reports`, `vulnerability_scans`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(
+        max_items = 256, inline, value_type = Vec<Text>,
+        examples(json!(["security", "reports"]))
+    )]
     pub categories: Vec<String>,
     /// One of these kinds of entity, such as `flow`, `host`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 256, inline, value_type = Vec<Text>)]
     pub entities: Vec<String>,
     /// One of these types, such as `low_goodput`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 256, inline, value_type = Vec<Text>)]
     pub alert_types: Vec<String>,
     /// None of these types.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 256, inline, value_type = Vec<Text>)]
     pub except_alert_types: Vec<String>,
     /// The host, the client or the server is in one of these host pools of ntopng, by number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 256, inline, value_type = Vec<Text>, examples(json!(["1"])))]
     pub host_pools: Vec<String>,
     /// One of these interfaces, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 256, inline, value_type = Vec<Text>)]
     pub interfaces: Vec<String>,
     /// A host in one of these networks: `192.0.2.0/24`, `2001:db8::/32`, or one address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(
+        max_items = 256, inline, value_type = Vec<Text>,
+        examples(json!(["192.0.2.0/24", "2001:db8::/32"]))
+    )]
     pub networks: Vec<String>,
     /// A host with one of these roles.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 2)]
     pub roles: Vec<Role>,
     /// A host that is local, or one that is remote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 256)]
+    #[schema(max_items = 2)]
     pub locality: Vec<Locality>,
     /// Each must hold: `team="db"`, `env!="dev"`, `service=~"web.*"`, `service!~"web.*"`. A regular
     /// expression is of the whole value; a label that is absent is the empty text.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 64)]
+    #[schema(
+        max_items = 64, inline, value_type = Vec<Text>,
+        examples(json!(["team=\"db\"", "env!~\"dev.*\""]))
+    )]
     pub matchers: Vec<String>,
     /// One of these regular expressions is found in title or text, in any case.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 64)]
+    #[schema(max_items = 64, inline, value_type = Vec<Text>, examples(json!(["disk .* full"])))]
     pub text_matches: Vec<String>,
     /// It comes within one of these; empty: at any time.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 64)]
+    #[schema(
+        max_items = 64,
+        examples(json!([{"weekdays": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"}]))
+    )]
     pub times: Vec<Window>,
     /// It comes within none of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 64)]
+    #[schema(
+        max_items = 64,
+        examples(json!([{"name": "backup", "from": "23:30", "to": "01:00", "zone": "Europe/Rome"}]))
+    )]
     pub maintenance: Vec<Window>,
 }
 
@@ -116,18 +132,18 @@ pub enum Locality {
 pub struct Window {
     /// For people.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
     pub name: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(max_items = 7)]
     pub weekdays: Vec<Weekday>,
     /// 1 to 31, or from the end: -1 is the last day of the month.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 62)]
+    #[schema(max_items = 62, inline, value_type = Vec<DayOfMonth>)]
     pub days_of_month: Vec<i8>,
     /// 1 to 12.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(max_items = 12)]
+    #[schema(max_items = 12, inline, value_type = Vec<Month>)]
     pub months: Vec<i8>,
     /// `HH:MM`, included. Default `00:00`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,13 +155,15 @@ pub struct Window {
     pub to: Option<String>,
     /// IANA time zone. Default: that of the engine.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 64)]
+    #[schema(max_length = 64, examples("Europe/Rome"))]
     pub zone: Option<String>,
     /// Not before this day: `2026-11-24`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     pub first_day: Option<String>,
     /// Not after this day.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Date, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     pub last_day: Option<String>,
 }
 
@@ -159,25 +177,4 @@ pub enum Weekday {
     Fri,
     Sat,
     Sun,
-}
-
-/// What of a written filter cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterFault {
-    /// Beneath the filter: `matchers[2]`, `times[0].from`.
-    pub place: String,
-    pub expected: String,
-}
-
-/// Collects what is wrong; the first fault of a place counts.
-#[derive(Debug, Default)]
-pub(super) struct Faults(pub(super) Vec<FilterFault>);
-
-impl Faults {
-    pub(super) fn add(&mut self, place: impl Into<String>, expected: impl Into<String>) {
-        let place = place.into();
-        if !self.0.iter().any(|one| one.place == place) {
-            self.0.push(FilterFault { place, expected: expected.into() });
-        }
-    }
 }

@@ -109,14 +109,17 @@ fn message(
     let kind = canonical::slug(kind);
     let title = seen.title.some_text().unwrap_or_else(|| title_of(&kind));
     let failed = !seen.success.is_absent() && !seen.success.is_true();
-    // Their score is always 0, and severity `none` would hide them from everybody.
+    // Their score is always 0, which as a severity would be `none` and hide them from everybody.
+    // Somebody asked ntopng for them, so they pass the least severity that filters have by default.
     let told = !(seen.score.is_absent() && seen.severity.is_absent());
     let (severity, score) = match urgency(seen)? {
         (severity, score @ 1..) if told => (severity, score),
         _ if failed => (Severity::Warning, 0),
-        _ => (Severity::Info, 0),
+        _ => (Severity::Notice, 0),
     };
-    let annotations = seen.note.some_text().map(|note| ("note".to_owned(), note));
+    let parts = [&seen.message, &seen.note].map(sentence::without_tags);
+    let [message, note] = parts.each_ref().map(String::as_str);
+    let gap = if message.is_empty() || note.is_empty() { "" } else { "\n" };
     let id = arrival.ids.next(arrival.now_ms);
     Ok(Alert {
         id,
@@ -133,15 +136,15 @@ fn message(
         category: kind.clone(),
         alert_type: kind,
         title,
-        text: sentence::without_tags(&seen.message),
-        entity_kind: "system".into(),
+        text: [message, gap, note].concat(),
+        entity_kind: "report".into(),
         entity_value: super::PRODUCER.into(),
         interface_name: None,
         flow: None,
         host: None,
         link: link(seen),
         labels: labels::of(seen),
-        annotations: annotations.into_iter().collect(),
+        annotations: Vec::new(),
         raw: json.to_owned(),
     })
 }

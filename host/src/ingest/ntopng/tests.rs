@@ -4,6 +4,7 @@ use super::*;
 use crate::alert::{Action, Severity};
 use crate::ids::{AlertIds, TenantId};
 use crate::ingest::{ALERT_BYTES_MAX, NESTING_COUNT_MAX};
+use crate::route::FilterSettings;
 
 const NOW_MS: u64 = 1_795_489_000_000;
 const SAMPLES: &str = include_str!("../../../../tests/data/ntopng.ndjson");
@@ -409,23 +410,54 @@ fn bytes_that_are_no_utf_8_cost_a_character_and_not_the_alert() {
 }
 
 #[test]
-fn a_report_or_scan_is_an_alert_of_its_own_category() {
-    let report = one(r#"{"notification_type":"reports","title":"Daily","score":0,
-        "message":"All <b>well</b><br>since 3 &lt; 4","note":"n","link":{"url":"https://a.example/r","label":"l"}}"#);
-    assert_eq!((report.category.as_str(), report.alert_type.as_str()), ("reports", "reports"));
-    assert_eq!((report.title.as_str(), report.text.as_str()), ("Daily", "All well\nsince 3 < 4"));
-    assert_eq!((report.severity, report.score), (Severity::Info, 0));
-    assert_eq!(report.link.as_deref(), Some("https://a.example/r"));
-    assert_eq!(report.annotations, [("note".to_owned(), "n".to_owned())]);
-
-    let scan = one(
-        r#"{"notification_type":"vulnerability_scans","message":"m","success":false,"link":"javascript:x"}"#,
-    );
-    assert_eq!(
-        (scan.category.as_str(), scan.title.as_str()),
-        ("vulnerability_scans", "Vulnerability Scans")
-    );
-    assert_eq!((scan.severity, scan.link), (Severity::Warning, None));
+fn a_report_or_scan_is_an_alert_of_its_own_category_that_a_default_filter_takes() {
+    const NOTICE: (Severity, u32) = (Severity::Notice, 0);
+    let table = [
+        // what is sent, category, title, text, severity and score, link
+        (
+            r#"{"notification_type":"reports","title":"Daily","score":0,
+                "message":"All <b>well</b><br>since 3 &lt; 4","note":"By <a href=\"https://a.example\">hand</a>",
+                "link":{"url":"https://a.example/r","label":"l"}}"#,
+            ("reports", "Daily", "All well\nsince 3 < 4\nBy hand", NOTICE),
+            Some("https://a.example/r"),
+        ),
+        (
+            r#"{"notification_type":"vulnerability_scans","title":"Scan","message":"m</br>n","note":"","score":0,
+                "link":"http://a.example/s"}"#,
+            ("vulnerability_scans", "Scan", "m\nn", NOTICE),
+            Some("http://a.example/s"),
+        ),
+        (
+            r#"{"notification_type":"vulnerability_scans","note":"n","success":true,"link":{"url":"javascript:x"}}"#,
+            ("vulnerability_scans", "Vulnerability Scans", "n", NOTICE),
+            None,
+        ),
+        (
+            r#"{"notification_type":"reports","message":"m","success":false,"score":"0","link":{"label":"l"}}"#,
+            ("reports", "Reports", "m", (Severity::Warning, 0)),
+            None,
+        ),
+        (
+            r#"{"notification_type":"reports","message":"m","score":150}"#,
+            ("reports", "Reports", "m", (Severity::Error, 150)),
+            None,
+        ),
+        (r#"{"notification_type":"reports"}"#, ("reports", "Reports", "", NOTICE), None),
+    ];
+    for (json, expected, link) in table {
+        let alert = one(json);
+        let found = (
+            alert.category.as_str(),
+            alert.title.as_str(),
+            alert.text.as_str(),
+            (alert.severity, alert.score),
+        );
+        assert_eq!(found, expected, "{json}");
+        assert_eq!(alert.link.as_deref(), link, "{json}");
+        assert_eq!(alert.alert_type, alert.category, "{json}");
+        assert_eq!((alert.action, alert.entity_kind.as_str()), (Action::Store, "report"), "{json}");
+        assert!(alert.severity >= FilterSettings::default().minimum_severity, "{json}");
+    }
 }
 
 #[test]
