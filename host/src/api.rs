@@ -101,8 +101,7 @@ impl Server {
             clock,
             ids: AlertIds::default(),
             body_bytes_max: ingest.body_bytes_max.get(),
-            // It is made of texts and lists: always JSON.
-            description: description.to_json().unwrap_or_default(),
+            description: openapi::text(&description),
             hosts: guard::Hosts::new(self.address(), self.allowed_hosts()),
         }));
         let router = router

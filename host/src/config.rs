@@ -111,6 +111,7 @@ pub enum ConfigError {
 
 /// One thing that is wrong, where it is, and what is expected there.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = SettingFault)]
 pub struct Problem {
     /// `limits.call_cpu_ms`, `filter.matchers[2]`; lists count from 0.
     pub place: String,

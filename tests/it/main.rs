@@ -19,5 +19,6 @@ mod path;
 mod restart;
 mod roster;
 mod runtime;
+mod schemathesis;
 mod timeouts;
 mod trials;

@@ -44,6 +44,7 @@ pub(super) struct Answer {
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Options {
     /// Take what is good and list what is not, instead of taking nothing.
     partial: bool,

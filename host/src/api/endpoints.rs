@@ -75,6 +75,7 @@ pub(super) struct NewEndpoint {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct EndpointFilter {
     /// How many to show.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -157,8 +158,8 @@ pub(super) async fn create(
 /// only makes.
 #[utoipa::path(put, path = "/v1/endpoints/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name"),
-        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to replace"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is none")),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to replace"),
+        ("If-None-Match" = Option<String>, Header, pattern = r"^\*$", description = "`*`: only where there is none")),
     request_body = EndpointSetup, responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
     (status = 201, body = Endpoint, headers(("ETag" = String), ("Location" = String))),
@@ -205,7 +206,7 @@ async fn put(
 /// Removes an endpoint that no recipient uses.
 #[utoipa::path(delete, path = "/v1/endpoints/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name"),
-        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to remove")),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to remove")),
     responses(
     (status = 204, description = "It is gone"),
     (status = 400, body = Details, content_type = "application/problem+json"),
@@ -227,7 +228,7 @@ pub(super) async fn remove(
 
 /// Sends nothing through an endpoint until it is resumed; queues are kept.
 #[utoipa::path(post, path = "/v1/endpoints/{name}/pause", tag = "setup",
-    params(("name" = String, Path, description = "Its name")), request_body = PauseAsked, responses(
+    params(("name" = String, Path, description = "Its name")), request_body = Option<PauseAsked>, responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
     (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),

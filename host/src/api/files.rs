@@ -43,6 +43,7 @@ pub(super) struct Applied {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ExportFilter {
     /// Only what this set made.
     set: Option<String>,

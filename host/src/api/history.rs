@@ -23,6 +23,7 @@ const RETRY_MAX: usize = 1_000;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AlertFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
@@ -98,7 +99,7 @@ pub(super) async fn alert(
     asker: Asker,
     Path(id): Path<String>,
 ) -> Result<Json<AlertDetail>, Problem> {
-    let id = id.parse::<AlertId>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    let id = id.parse::<AlertId>().map_err(|_| asked::not_found("alert", &id))?;
     let found = api.engine.records.alert(asker.tenant, id).await?;
     let alert = found.ok_or_else(|| asked::not_found("alert", &id.to_string()))?;
     let deliveries = api.engine.records.deliveries_of(asker.tenant, id).await?;
@@ -115,6 +116,7 @@ pub(super) async fn alert(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct DeliveryFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
@@ -201,7 +203,7 @@ pub(super) async fn delivery(
     asker: Asker,
     Path(id): Path<String>,
 ) -> Result<Json<DeliveryDetail>, Problem> {
-    let id = id.parse::<DeliveryId>().map_err(|error| Problem::bad_request(error.to_string()))?;
+    let id = id.parse::<DeliveryId>().map_err(|_| asked::not_found("delivery", &id))?;
     let found = api.engine.records.delivery(asker.tenant, id).await?;
     let (delivery, tries) = found.ok_or_else(|| asked::not_found("delivery", &id.to_string()))?;
     let message = api.engine.records.message(asker.tenant, id).await?.map(|message| {
@@ -261,12 +263,13 @@ pub(super) async fn retry(
     };
     let asked: RetryAsked = serde_json::from_value(value).map_err(|_| wrong())?;
     let records = &api.engine.records;
+    let mut unknown: Vec<String> = Vec::new();
     let (ids, object) = match (asked.ids, asked.recipient) {
         (Some(ids), None) if (1..=RETRY_MAX).contains(&ids.len()) => {
-            let ids = ids.iter().map(|id| id.parse::<DeliveryId>()).collect::<Result<Vec<_>, _>>();
-            let ids = ids.map_err(|error| Problem::bad_request(format!("`ids`: {error}")))?;
             let count = ids.len();
-            (ids, format!("{count} deliveries"))
+            let good: Vec<_> = ids.iter().filter_map(|id| id.parse::<DeliveryId>().ok()).collect();
+            unknown = ids.into_iter().filter(|id| id.parse::<DeliveryId>().is_err()).collect();
+            (good, format!("{count} deliveries"))
         }
         (None, Some(name)) => {
             let live = api.engine.roster.live();
@@ -275,7 +278,7 @@ pub(super) async fn retry(
             let dead = records.dead_of(asker.tenant, id, RETRY_MAX as u32).await?;
             (dead, format!("recipient {name}"))
         }
-        _ => return Err(wrong()),
+        _ => return Err(wrong().unprocessable()),
     };
     let more = ids.len() == RETRY_MAX;
     let shown: Vec<_> = ids.iter().take(20).map(ToString::to_string).collect();
@@ -288,8 +291,8 @@ pub(super) async fn retry(
         detail: json!({ "count": ids.len(), "first": shown }),
     };
     let retried = api.engine.queue.retry(asker.tenant, ids.clone(), entry).await?;
-    let not_retried =
-        ids.iter().filter(|id| !retried.contains(id)).map(ToString::to_string).collect();
+    let not_retried = ids.iter().filter(|id| !retried.contains(id)).map(ToString::to_string);
+    let not_retried = not_retried.chain(unknown).collect();
     let more = more && !retried.is_empty();
     let retried = retried.iter().map(ToString::to_string).collect();
     Ok(Json(Retried { retried, not_retried, more }))
@@ -297,6 +300,7 @@ pub(super) async fn retry(
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct AuditFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,

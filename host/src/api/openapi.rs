@@ -5,6 +5,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::header::CONTENT_TYPE;
+use serde_json::{Value, json};
 use utoipa::openapi::OpenApi as Description;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -74,6 +75,52 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .split_for_parts();
     description.info.version = env!("CARGO_PKG_VERSION").to_owned();
     (router, description)
+}
+
+/// The description as it is served. What holds for every route is added here: how the guard and the
+/// store refuse, and that a parameter that is left out is not there, rather than null.
+pub(super) fn text(description: &Description) -> String {
+    const EVERYWHERE: [(&str, &str); 4] = [
+        ("401", "`unauthorized`"),
+        ("403", "`wrong-role`, `foreign-origin`"),
+        ("421", "`unknown-host`"),
+        ("503", "`store-failed`; the same again after `Retry-After`"),
+    ];
+    // It is made of texts and lists: always JSON.
+    let mut all = serde_json::to_value(description).unwrap_or_default();
+    let items = all["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
+    for operation in items.flat_map(|item| item.as_object_mut()).flat_map(|it| it.values_mut()) {
+        for (status, what) in EVERYWHERE {
+            if operation["responses"].get(status).is_none() {
+                operation["responses"][status] = json!({
+                    "description": what,
+                    "content": { "application/problem+json": {
+                        "schema": { "$ref": "#/components/schemas/Problem" }
+                    } },
+                });
+            }
+        }
+        let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
+        for schema in parameters.into_iter().flatten().filter_map(|one| one.get_mut("schema")) {
+            not_null(schema);
+        }
+    }
+    all.to_string()
+}
+
+fn not_null(schema: &mut Value) {
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [only] = types.as_slice() {
+            schema["type"] = only.clone();
+        }
+    }
+    if let Some(Value::Array(one_of)) = schema.get_mut("oneOf") {
+        one_of.retain(|one| one.get("type").is_none_or(|it| it != "null"));
+        if let [only] = one_of.as_slice() {
+            *schema = only.clone();
+        }
+    }
 }
 
 /// This description.

@@ -41,6 +41,7 @@ pub(super) struct Details {
     /// For people: what is wrong, and what to do.
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
     errors: Vec<Place>,
 }
 
@@ -74,6 +75,12 @@ impl Problem {
         problem
     }
 
+    /// Input that is part of a request which has the right form.
+    pub(super) fn bad_values(errors: Vec<Place>, detail: &str) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self { status, ..Self::bad_input(errors, detail) }
+    }
+
     /// Something that is written well and cannot be used, each fault with its place.
     pub(super) fn bad_setup(problems: Vec<config::Problem>) -> Self {
         let detail = "nothing was changed: what is written cannot be used; `errors` says where";
@@ -105,6 +112,11 @@ impl Problem {
              `ingest.body_bytes_max`"
         );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    }
+
+    /// The form of the request is right, and what it says is not.
+    pub(super) fn unprocessable(self) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, ..self }
     }
 
     /// What a `PUT` that was only to make something is answered where there is something.

@@ -99,6 +99,7 @@ pub(super) struct PauseAsked {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct RecipientFilter {
     /// How many to show.
     #[param(minimum = 1, maximum = 1000, default = 50)]
@@ -182,8 +183,8 @@ pub(super) async fn create(
 /// only makes.
 #[utoipa::path(put, path = "/v1/recipients/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name"),
-        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to replace"),
-        ("If-None-Match" = Option<String>, Header, description = "`*`: only where there is none")),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to replace"),
+        ("If-None-Match" = Option<String>, Header, pattern = r"^\*$", description = "`*`: only where there is none")),
     request_body = RecipientSetup, responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
     (status = 201, body = Recipient, headers(("ETag" = String), ("Location" = String))),
@@ -229,7 +230,7 @@ async fn put(
 /// Removes a recipient. What waits for it ends as dead, with the cause `recipient-removed`.
 #[utoipa::path(delete, path = "/v1/recipients/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name"),
-        ("If-Match" = Option<String>, Header, description = "`ETag` of the version to remove")),
+        ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to remove")),
     responses(
     (status = 204, description = "It is gone"),
     (status = 400, body = Details, content_type = "application/problem+json"),
@@ -250,7 +251,7 @@ pub(super) async fn remove(
 
 /// Sends nothing to a recipient until it is resumed; its queue is kept.
 #[utoipa::path(post, path = "/v1/recipients/{name}/pause", tag = "setup",
-    params(("name" = String, Path, description = "Its name")), request_body = PauseAsked, responses(
+    params(("name" = String, Path, description = "Its name")), request_body = Option<PauseAsked>, responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
     (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 404, body = Details, content_type = "application/problem+json"),

@@ -362,7 +362,7 @@ async fn deliveries_are_listed_by_state_and_page_and_shown_with_their_tries() {
         ("/v1/deliveries?limit=many", 400),
         ("/v1/deliveries?cursor=x", 400),
         ("/v1/deliveries?colour=red", 400),
-        ("/v1/deliveries/x", 400),
+        ("/v1/deliveries/x", 404),
         ("/v1/deliveries/01JD8Q5W3V9T6Z0M4K2N7P1R5S-9", 404),
         ("/nowhere", 404),
         ("/v1/apply", 405),

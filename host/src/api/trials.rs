@@ -228,8 +228,7 @@ async fn alerts(
     asked: &PreviewAsked,
 ) -> Result<Vec<Arc<Alert>>, Problem> {
     if let Some(id) = &asked.alert {
-        let id: AlertId =
-            id.parse().map_err(|error| Problem::bad_request(format!("`alert`: {error}")))?;
+        let id: AlertId = id.parse().map_err(|_| asked::not_found("alert", id))?;
         let found = api.engine.records.alert(tenant, id).await?;
         let found = found.ok_or_else(|| asked::not_found("alert", &id.to_string()))?;
         return Ok(vec![Arc::new(found)]);
@@ -264,12 +263,12 @@ async fn alerts(
     if rejected.is_empty() {
         Ok(alerts)
     } else {
-        Err(Problem::bad_input(rejected, "nothing is shown: correct these alerts"))
+        Err(Problem::bad_values(rejected, "nothing is shown: correct these alerts"))
     }
 }
 
 fn bad_body(bad: crate::ingest::BadBody) -> Problem {
-    Problem::bad_input(vec![Place::Body(bad)], "`alerts` cannot be read; correct them")
+    Problem::bad_values(vec![Place::Body(bad)], "`alerts` cannot be read; correct them")
 }
 
 fn sample(api: &Api, tenant: TenantId) -> Result<Option<Arc<Alert>>, Problem> {

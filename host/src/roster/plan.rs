@@ -93,6 +93,7 @@ pub struct Change {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = ChangeAction)]
 pub enum Action {
     Create,
     Update,

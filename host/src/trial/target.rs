@@ -48,7 +48,11 @@ const UNSAVED: &str = "unsaved";
 impl Target {
     /// Nobody is named and nothing is given.
     pub fn is_empty(&self) -> bool {
-        self.recipient.is_none() && self.endpoint.is_none() && self.kind.is_none()
+        let is_named = self.recipient.is_some() || self.endpoint.is_some() || self.kind.is_some();
+        let is_given = self.endpoint_settings.is_some()
+            || self.recipient_settings.is_some()
+            || self.filter.is_some();
+        !is_named && !is_given
     }
 
     pub(super) fn aim(&self, roster: &Roster, tenant: TenantId) -> Result<Aim, TargetError> {
