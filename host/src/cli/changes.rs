@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::output::{cell, plain};
 
@@ -58,11 +58,11 @@ fn lines(change: &Value) -> Vec<String> {
     if fields.is_empty() {
         return vec![format!("{sign} {what}")];
     }
-    fields.iter().map(|one| format!("{sign} {what}: {}", field(one))).collect()
+    fields.iter().flat_map(field).map(|one| format!("{sign} {what}: {one}")).collect()
 }
 
-fn field(change: &Value) -> String {
-    let path = plain(&cell(&change["path"]));
+fn field(change: &Value) -> Vec<String> {
+    let path = cell(&change["path"]);
     let (before, after) = (change.get("before"), change.get("after"));
     if change["secret"] == true {
         let became = match (before, after) {
@@ -70,9 +70,28 @@ fn field(change: &Value) -> String {
             (Some(_), Some(_)) => "changed",
             (Some(_), None) => "unset",
         };
-        return format!("{path} (secret) {became}");
+        return vec![format!("{} (secret) {became}", plain(&path))];
     }
-    format!("{path} {} -> {}", value(before), value(after))
+    parts(&path, before, after)
+}
+
+/// A line a value. A table that came or went is told by what is in it.
+fn parts(path: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let beneath = |key: &String| format!("{path}.{key}");
+    match (before.map(filled), after.map(filled)) {
+        (None, Some(Some(table))) => {
+            table.iter().flat_map(|(key, one)| parts(&beneath(key), None, Some(one))).collect()
+        }
+        (Some(Some(table)), None) => {
+            table.iter().flat_map(|(key, one)| parts(&beneath(key), Some(one), None)).collect()
+        }
+        _ => vec![format!("{} {} -> {}", plain(path), value(before), value(after))],
+    }
+}
+
+/// The table that a value is, if there is something in it.
+fn filled(value: &Value) -> Option<&Map<String, Value>> {
+    value.as_object().filter(|table| !table.is_empty())
 }
 
 fn value(value: Option<&Value>) -> String {
@@ -112,6 +131,8 @@ mod tests {
             field("filter.minimum_severity", false, Some(json!("notice")), Some(json!("error"))),
             field("filter.categories", false, None, Some(json!(["security", "\u{202e}x"]))),
             field("settings.timeout_ms", false, Some(json!(5)), None),
+            field("settings.n", false, None, Some(json!({"a": {"b": 1}, "c": {}}))),
+            field("settings.m", false, Some(json!({"a": 1})), None),
             field("settings.token", true, set(), set()),
             field("settings.key", true, None, set()),
             field("settings.old", true, set(), None),
@@ -142,6 +163,9 @@ mod tests {
             "~ recipient oncall: filter.minimum_severity \"notice\" -> \"error\"".into(),
             "~ recipient oncall: filter.categories (unset) -> [\"security\",\"\\u{202e}x\"]".into(),
             "~ recipient oncall: settings.timeout_ms 5 -> (unset)".into(),
+            "~ recipient oncall: settings.n.a.b (unset) -> 1".into(),
+            "~ recipient oncall: settings.n.c (unset) -> {}".into(),
+            "~ recipient oncall: settings.m.a 1 -> (unset)".into(),
             "~ recipient oncall: settings.token (secret) changed".into(),
             "~ recipient oncall: settings.key (secret) set".into(),
             "~ recipient oncall: settings.old (secret) unset".into(),
