@@ -293,8 +293,13 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn no_bytes_panic_the_reader(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+    fn no_bytes_panic_the_reader(
+        body in proptest::collection::vec(any::<u8>(), 0..300),
+        text: String,
+    ) {
         let _ = read_at(&body, NOW_MS);
+        let _ = read_at(format!(r#"{{"alerts":[{text}]}}"#).as_bytes(), NOW_MS);
+        let _ = read_at(format!(r#"{{"alerts":[{{"status":"{text}"}}]}}"#).as_bytes(), NOW_MS);
     }
 
     #[test]
