@@ -72,7 +72,7 @@ pub struct FilterSettings {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(
         max_items = 64,
-        examples(json!([{"weekdays": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"}]))
+        examples(json!([{"weekdays": ["sat", "sun"], "from": "08:00", "to": "18:00"}]))
     )]
     pub times: Vec<Window>,
     /// It comes within none of these.

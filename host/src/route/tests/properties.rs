@@ -1,5 +1,7 @@
 //! What holds for all filters.
 
+use std::fmt::Debug;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -12,7 +14,20 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn words() -> impl Strategy<Value = Vec<String>> {
-    prop::collection::vec(word(), 0..4)
+    some(word(), 3)
+}
+
+/// Mostly nothing: filters in which everything is set take hardly any alert.
+fn some<T: Clone + Debug + 'static>(
+    one: impl Strategy<Value = T> + 'static,
+    count_max: usize,
+) -> impl Strategy<Value = Vec<T>> {
+    prop_oneof![4 => Just(Vec::new()), 1 => prop::collection::vec(one, 1..=count_max)]
+}
+
+fn texts(from: &[&str]) -> impl Strategy<Value = Vec<String>> {
+    let from: Vec<_> = from.iter().map(|&one| one.to_owned()).collect();
+    some(prop::sample::select(from), 2)
 }
 
 fn severity() -> impl Strategy<Value = Severity> {
@@ -28,23 +43,41 @@ prop_compose! {
         except_alert_types in words(),
         host_pools in words(),
         interfaces in words(),
-        networks in prop::collection::vec(prop::sample::select(vec!["192.0.2.0/24", "10.0.0.0/8", "::/0"]), 0..3),
-        roles in prop::collection::vec(prop::sample::select(vec![Role::Attacker, Role::Victim]), 0..3),
-        locality in prop::collection::vec(prop::sample::select(vec![Locality::Local, Locality::Remote]), 0..3),
-        matchers in prop::collection::vec(prop::sample::select(vec!["env=prod", "env!=dev", "x=~\".*\"", "env!~\"p.*\""]), 0..3),
-        text_matches in prop::collection::vec(prop::sample::select(vec!["goodput", "192", "nothing"]), 0..3),
-        days in prop::collection::vec(prop::sample::select(vec![Weekday::Mon, Weekday::Tue]), 0..3),
-        maintained in any::<bool>(),
+        networks in texts(&["192.0.2.0/24", "10.0.0.0/8", "::/0"]),
+        roles in some(prop::sample::select(vec![Role::Attacker, Role::Victim]), 2),
+        locality in some(prop::sample::select(vec![Locality::Local, Locality::Remote]), 2),
+        matchers in texts(&["env=prod", "env!=dev", "x=~\".*\"", "env!~\"p.*\""]),
+        text_matches in texts(&["goodput", "192", "nothing"]),
+        times in some(window(), 2),
+        maintenance in some(window(), 2),
     ) -> FilterSettings {
-        let owned = |list: Vec<&str>| list.into_iter().map(str::to_owned).collect();
-        let times = days.iter().map(|day| Window { weekdays: vec![*day], ..Window::default() }).collect();
-        let maintenance = if maintained { vec![Window { weekdays: days, ..Window::default() }] } else { vec![] };
         FilterSettings {
-            minimum_severity, categories, entities, alert_types, except_alert_types, host_pools,
-            interfaces, networks: owned(networks), roles, locality, matchers: owned(matchers),
-            text_matches: owned(text_matches), times, maintenance,
+            minimum_severity,
+            categories,
+            entities,
+            alert_types,
+            except_alert_types,
+            host_pools,
+            interfaces,
+            networks,
+            roles,
+            locality,
+            matchers,
+            text_matches,
+            times,
+            maintenance,
         }
     }
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    let days = prop::sample::select(vec![Weekday::Mon, Weekday::Tue]);
+    let from = prop::sample::select(vec!["00:00", "03:00", "12:00"]);
+    (some(days, 2), from).prop_map(|(weekdays, from)| Window {
+        weekdays,
+        from: Some(from.to_owned()),
+        ..Window::default()
+    })
 }
 
 /// Every list the other way round.
