@@ -9,6 +9,9 @@ use campanile_guest::{Action, Alert, Flow, Instant, Party, Purpose, Severity, pl
 /// The kind of entity that an alert about a network interface has.
 const INTERFACE: &str = "interface";
 
+/// A text that names the other side only behind this many bytes names it where a telephone cuts.
+const NEAR_BYTES_MAX: usize = 100;
+
 /// "CRITICAL: Disk full", "RESOLVED: Disk full".
 pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
@@ -20,12 +23,16 @@ pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
 pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
     let mut notice = if label.is_empty() { title } else { format!("[{label}] {title}") };
-    let more = match over(alert) {
-        Some(over) => over,
-        None => text(alert).map(|text| plain::line(&text)).unwrap_or_default(),
+    let (more, is_named) = match over(alert) {
+        Some(over) => (over, false),
+        None => {
+            let text = text(alert).map(|text| plain::line(&text)).unwrap_or_default();
+            // Some producers begin their text with whom it is about.
+            let is_named = begins_with_whom(&text, alert);
+            (text, is_named)
+        }
     };
-    // Some producers begin their text with whom it is about.
-    let whom = Some(whom(alert)).filter(|_| !begins_with_whom(&more, alert));
+    let whom = Some(whom(alert)).filter(|_| !is_named);
     let mut mark = ": ";
     for part in whom.into_iter().chain([more]).filter(|part| !part.is_empty()) {
         notice.push_str(mark);
@@ -137,12 +144,59 @@ fn whom(alert: &Alert) -> String {
     plain::line(&whom)
 }
 
-/// The text names whom it is about before anything else, by address or by name.
+/// The text names whom it is about before anything else, by address or by name; of a flow both
+/// sides, the client first. In doubt it does not: better twice than not at all.
 fn begins_with_whom(text: &str, alert: &Alert) -> bool {
-    let who = alert.flow.as_ref().map(|flow| &flow.client).or(alert.host.as_ref());
-    let name = who.and_then(|party| party.name.as_deref()).map(plain::line);
-    let names = [Some(whom(alert)), who.map(|party| plain::line(&party.ip)), name];
-    names.iter().flatten().any(|name| !name.is_empty() && text.starts_with(name.as_str()))
+    // An IPv6 address with a port has one before it.
+    let begins = |name: &String| {
+        text.trim_start_matches('[')
+            .strip_prefix(name.as_str())
+            .is_some_and(|behind| ends(name, behind))
+    };
+    let holds = |name: &String| {
+        let mut found = text.match_indices(name.as_str());
+        found.any(|(at, _)| {
+            at <= NEAR_BYTES_MAX && begins_word(&text[..at]) && ends(name, &text[at + name.len()..])
+        })
+    };
+    match (&alert.flow, &alert.host) {
+        (Some(flow), _) => {
+            names(&flow.client).iter().any(begins) && names(&flow.server).iter().any(holds)
+        }
+        (None, Some(host)) => names(host).iter().any(begins),
+        (None, None) => Some(whom(alert)).filter(|whom| !whom.is_empty()).iter().any(begins),
+    }
+}
+
+/// What a text may call it by.
+fn names(party: &Party) -> Vec<String> {
+    let names = [Some(&party.ip), party.name.as_ref()];
+    names
+        .into_iter()
+        .flatten()
+        .map(|name| plain::line(name))
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+/// No longer name goes on behind this one: "192.0.2.1" is not 192.0.2.10, "db" is not db.example.
+fn ends(name: &str, behind: &str) -> bool {
+    let mut behind = behind.chars();
+    match behind.next() {
+        Some('.') => !behind.next().is_some_and(is_of_name),
+        // A port, but behind an IPv6 address more of that.
+        Some(':') if name.contains(':') => !behind.next().is_some_and(is_of_name),
+        Some(next) => !is_of_name(next),
+        None => true,
+    }
+}
+
+fn begins_word(before: &str) -> bool {
+    !before.ends_with(|one| is_of_name(one) || matches!(one, '.' | ':'))
+}
+
+fn is_of_name(one: char) -> bool {
+    one.is_alphanumeric() || matches!(one, '-' | '_')
 }
 
 /// "192.0.2.1:443 (web-1, CH, attacker)".

@@ -47,6 +47,82 @@ fn a_release_says_that_it_is_over_since_when_and_how_long_it_lasted() {
 }
 
 #[test]
+fn a_notification_says_whom_it_is_about_once_and_never_leaves_it_out() {
+    let host = |ip: &str, name: Option<&str>| Party {
+        ip: ip.into(),
+        port: None,
+        name: name.map(Into::into),
+        is_attacker: false,
+        is_victim: false,
+        is_blacklisted: false,
+        country: None,
+        ..party("")
+    };
+    let table = [
+        // host, text, expected
+        (host("192.0.2.1", None), "192.0.2.1 is slow", "192.0.2.1 is slow"),
+        (host("192.0.2.1", None), "192.0.2.1@7: slow", "192.0.2.1@7: slow"),
+        (host("192.0.2.1", None), "192.0.2.1", "192.0.2.1"),
+        (host("192.0.2.1", None), "192.0.2.10 is slow", "192.0.2.1. 192.0.2.10 is slow"),
+        (host("192.0.2.1", None), "192.0.2.1.9 is odd", "192.0.2.1. 192.0.2.1.9 is odd"),
+        (host("192.0.2.1", None), "192.0.2.1. So slow", "192.0.2.1. So slow"),
+        (host("2001:db8::1", None), "2001:db8::1: slow", "2001:db8::1: slow"),
+        (host("2001:db8::1", None), "2001:db8::1:5 slow", "2001:db8::1. 2001:db8::1:5 slow"),
+        (host("192.0.2.1", Some("db")), "db is slow", "db is slow"),
+        (host("192.0.2.1", Some("db")), "192.0.2.1 is slow", "192.0.2.1 is slow"),
+        (host("192.0.2.1", Some("db")), "db-7 is slow", "db. db-7 is slow"),
+        (host("192.0.2.1", Some("db")), "db.example is slow", "db. db.example is slow"),
+        (host("192.0.2.1", Some("db")), "db_old is slow", "db. db_old is slow"),
+        (host("192.0.2.1", Some("d\u{e9}")), "d\u{e9}j\u{e0} vu", "d\u{e9}. d\u{e9}j\u{e0} vu"),
+    ];
+    for (host, text, expected) in table {
+        let mut alert = alert();
+        (alert.host, alert.text) = (Some(host), text.into());
+        let notice = story::notice(&alert, Purpose::Live);
+        assert_eq!(notice, format!("[CRITICAL] Disk full: {expected}"));
+    }
+
+    // A host by the name of a word of ours.
+    let mut alert = alert();
+    (alert.action, alert.host) = (Action::Release, Some(host("192.0.2.1", Some("Over"))));
+    let notice = story::notice(&alert, Purpose::Live);
+    assert!(notice.starts_with("[RESOLVED] Disk full: Over. Over since"), "{notice}");
+}
+
+#[test]
+fn a_notification_of_a_flow_names_both_sides() {
+    let side = |ip: &str, name: Option<&str>| Party {
+        ip: ip.into(),
+        port: Some(443),
+        name: name.map(Into::into),
+        ..party("")
+    };
+    let table = [
+        // text, expected
+        ("desk:443 -> web:443, TLS", "desk:443 -> web:443, TLS"),
+        ("192.0.2.1:443 -> 192.0.2.9:443", "192.0.2.1:443 -> 192.0.2.9:443"),
+        ("desk is slow", "192.0.2.1:443 -> 192.0.2.9:443. desk is slow"),
+        ("desk -> website", "192.0.2.1:443 -> 192.0.2.9:443. desk -> website"),
+        ("desk -> 192.0.2.99", "192.0.2.1:443 -> 192.0.2.9:443. desk -> 192.0.2.99"),
+        ("website, then web", "192.0.2.1:443 -> 192.0.2.9:443. website, then web"),
+        ("desk -> website, then web", "desk -> website, then web"),
+    ];
+    let long = format!("desk {}", "x".repeat(94));
+    let (near, far) = (format!("{long} web"), format!("{long}x web"));
+    let behind = format!("192.0.2.1:443 -> 192.0.2.9:443. {far}");
+    let at_the_bound = [(near.as_str(), near.as_str()), (&far, &behind)];
+    for (text, expected) in table.into_iter().chain(at_the_bound) {
+        let mut alert = filled("x");
+        (alert.title, alert.text) = ("Disk full".into(), text.into());
+        let flow = alert.flow.as_mut().expect("a flow");
+        flow.client = side("192.0.2.1", Some("desk"));
+        flow.server = side("192.0.2.9", Some("web"));
+        let notice = story::notice(&alert, Purpose::Live);
+        assert_eq!(notice, format!("[CRITICAL] Disk full: {expected}"));
+    }
+}
+
+#[test]
 fn whom_to_call_is_called_unless_it_is_over() {
     let text = r#"{"mention":["U012AB","S034CD"]}"#;
     let mut alert = alert();
@@ -278,21 +354,7 @@ fn alert() -> Alert {
 
 /// An alert that has `text` wherever a text can be.
 fn filled(text: &str) -> Alert {
-    let party = Party {
-        ip: text.into(),
-        port: Some(65_535),
-        name: Some(text.into()),
-        mac: None,
-        autonomous_system: None,
-        country: Some(text.into()),
-        city: None,
-        continent: None,
-        location: None,
-        is_local: true,
-        is_attacker: true,
-        is_victim: true,
-        is_blacklisted: true,
-    };
+    let party = party(text);
     let flow = Flow {
         client: party.clone(),
         server: party.clone(),
@@ -319,6 +381,25 @@ fn filled(text: &str) -> Alert {
         link: Some(format!("https://h/{text}")),
         labels: vec![(text.into(), text.into())],
         ..alert()
+    }
+}
+
+/// A party that has `text` wherever a text can be.
+fn party(text: &str) -> Party {
+    Party {
+        ip: text.into(),
+        port: Some(65_535),
+        name: Some(text.into()),
+        mac: None,
+        autonomous_system: None,
+        country: Some(text.into()),
+        city: None,
+        continent: None,
+        location: None,
+        is_local: true,
+        is_attacker: true,
+        is_victim: true,
+        is_blacklisted: true,
     }
 }
 
