@@ -21,7 +21,7 @@ const ROUTES: [&str; 7] = [
     "/v1/kinds",
     "/v1/schema/alert",
 ];
-const DOORS: [&str; 2] = ["/v1/alerts", "/v1/ingest/ntopng"];
+const DOORS: [&str; 3] = ["/v1/alerts", "/v1/ingest/ntopng", "/v1/ingest/alertmanager"];
 
 /// The problem's stable code; panics where the answer is no problem.
 fn code(answer: &Answer) -> String {
