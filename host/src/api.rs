@@ -27,10 +27,10 @@ use std::sync::Arc;
 use axum::extract::DefaultBodyLimit;
 use tokio_util::sync::CancellationToken;
 
-use crate::capability::log::printable;
 use crate::clock::Clock;
 use crate::config::{ApiConfig, IngestConfig};
 use crate::ids::AlertIds;
+use crate::printable::printable;
 use crate::queue::Queue;
 use crate::records::Records;
 use crate::roster::Roster;

@@ -11,6 +11,7 @@ mod batch;
 mod destination;
 mod lane;
 mod lanes;
+mod members;
 pub mod record;
 
 use std::sync::Arc;

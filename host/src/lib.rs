@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod dispatch;
 pub mod ids;
 pub mod ingest;
+pub mod printable;
 pub mod queue;
 pub mod records;
 pub mod roster;

@@ -6,10 +6,12 @@
 //!
 //! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
 
+mod change;
 mod kinds;
 mod live;
 mod plan;
 mod schema;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -27,9 +29,9 @@ use crate::records::rows::{self, Pause, PausedBy};
 use crate::setup::Setup;
 use crate::store::{Refusal, Store, StoreError, Weight};
 
+pub use change::{Action, Change, Edit, Expect, Wanted, What};
 pub use kinds::Kinds;
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
-pub use plan::{Action, Change, Edit, Expect, Wanted, What};
 
 /// A handle to the roster. There is one per store; handles are clones of it.
 #[derive(Clone, Debug)]

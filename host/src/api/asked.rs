@@ -116,6 +116,6 @@ pub(super) fn next(cursor: Option<u64>) -> Option<String> {
 }
 
 pub(super) fn not_found(what: &str, name: &str) -> Problem {
-    let name = crate::capability::log::printable(name, 64);
+    let name = crate::printable::printable(name, 64);
     Problem::new(StatusCode::NOT_FOUND, "not-found", format!("there is no {what} `{name}`"))
 }

@@ -275,7 +275,7 @@ pub(super) async fn retry(
             let live = api.engine.roster.live();
             let entry = live.recipient(asker.tenant, &name);
             let id = entry.ok_or_else(|| asked::not_found("recipient", &name))?.row.id;
-            let dead = records.dead_of(asker.tenant, id, RETRY_MAX as u32).await?;
+            let dead = records.dead_of(asker.tenant, id, 1_000).await?;
             (dead, format!("recipient {name}"))
         }
         _ => return Err(wrong().unprocessable()),

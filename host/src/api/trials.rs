@@ -148,7 +148,7 @@ pub(super) async fn test(
         tenant: asker.tenant,
         who: asker.who,
         action: "test",
-        object: crate::capability::log::printable(&object, 64),
+        object: crate::printable::printable(&object, 64),
         detail: json!({ "send": sends, "unsaved_settings": is_unsaved }),
     };
     api.engine.records.note(entry).await?;

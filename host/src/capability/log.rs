@@ -1,5 +1,7 @@
 //! What a guest writes: bounded lines, kept with the attempt, that cannot forge a line of ours.
 
+use crate::printable::escape_into;
+pub use crate::printable::printable;
 use tracing::Level;
 
 /// Longest line kept, in bytes.
@@ -50,31 +52,6 @@ impl GuestLog {
     pub fn take(&mut self) -> (Vec<LogLine>, u64) {
         self.bytes = 0;
         (std::mem::take(&mut self.lines), std::mem::take(&mut self.dropped_count))
-    }
-}
-
-/// `text` as one printable line of at most `bytes_max` bytes, cut at a character's edge.
-pub fn printable(text: &str, bytes_max: usize) -> String {
-    let mut line = String::with_capacity(text.len().min(bytes_max));
-    for character in text.chars() {
-        let before = line.len();
-        escape_into(&mut line, character);
-        if line.len() > bytes_max {
-            line.truncate(before);
-            break;
-        }
-    }
-    line
-}
-
-fn escape_into(line: &mut String, character: char) {
-    let hidden = character.is_control()
-        // Direction and line marks that make a terminal show what is not there.
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if hidden {
-        line.extend(character.escape_default());
-    } else {
-        line.push(character);
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::Kinds;
-use super::plan::{Places, What};
+use super::change::What;
+use super::plan::Places;
 use crate::config::Problem;
 use crate::dispatch::{Destination, Endpoint};
 use crate::ids::{EndpointId, RecipientId, TenantId};

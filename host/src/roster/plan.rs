@@ -1,132 +1,17 @@
 //! From what is wanted to the rows that it makes and what that changes: pure.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+use serde_json::Value;
 
+use super::change::{Action, Change, Edit, Expect, Wanted, What};
 use super::live::{Key, Live, Newest, Table};
 use super::{ChangeError, Kinds};
-use crate::audit::{Entry, Who};
 use crate::config::Problem;
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::records::rows::{EndpointRow, Pause, PausedBy, RecipientRow, Stamp};
 use crate::setup::{EndpointSetup, FieldChange, RecipientSetup, Setup, differences};
-
-/// What somebody wants.
-#[derive(Debug)]
-pub enum Wanted {
-    Edits(Vec<Edit>),
-    /// As these files say.
-    Setup {
-        set: String,
-        setup: Setup,
-        prune: bool,
-    },
-}
-
-/// One change of one thing.
-#[derive(Debug)]
-pub enum Edit {
-    Endpoint {
-        name: String,
-        setup: EndpointSetup,
-        expect: Expect,
-    },
-    Recipient {
-        name: String,
-        setup: RecipientSetup,
-        expect: Expect,
-    },
-    Remove {
-        what: What,
-        name: String,
-        expect: Expect,
-    },
-    /// `pause`: by whom, code, detail; `None` resumes.
-    Pause {
-        what: What,
-        name: String,
-        pause: Option<(PausedBy, String, String)>,
-        expect: Expect,
-    },
-}
-
-/// What must be there for an edit to be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    Any,
-    /// Nothing of that name.
-    Absent,
-    /// Any version of it.
-    Present,
-    /// This version.
-    Revision(u64),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum What {
-    Endpoint,
-    Recipient,
-}
-
-impl fmt::Display for What {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Endpoint => "endpoint",
-            Self::Recipient => "recipient",
-        })
-    }
-}
-
-/// One thing that changes.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct Change {
-    pub action: Action,
-    pub what: What,
-    pub name: String,
-    pub fields: Vec<FieldChange>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ChangeAction)]
-pub enum Action {
-    Create,
-    Update,
-    Remove,
-    Pause,
-    Resume,
-}
-
-impl Action {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Remove => "remove",
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-        }
-    }
-}
-
-impl Change {
-    /// Its entry in the audit log.
-    pub(super) fn entry(&self, tenant: TenantId, who: &Who, at_ms: u64) -> Entry {
-        Entry {
-            at_ms,
-            tenant,
-            who: who.clone(),
-            action: self.action.name(),
-            object: format!("{} {}", self.what, self.name),
-            detail: json!({ "fields": self.fields }),
-        }
-    }
-}
 
 /// What was written, and the place where: its problems are told beneath it.
 pub(super) type Places = Vec<(What, String, String)>;
@@ -173,17 +58,17 @@ pub(super) fn plan(
     Ok(planning.plan)
 }
 
-struct Planning<'a> {
+pub(super) struct Planning<'a> {
     tenant: TenantId,
     kinds: &'a Kinds,
     now_ms: u64,
     /// The set of files that makes what is made.
     set: Option<String>,
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl Planning<'_> {
-    fn key(&self, name: &str) -> Key {
+    pub(super) fn key(&self, name: &str) -> Key {
         (self.tenant, name.to_owned())
     }
 
@@ -375,113 +260,7 @@ impl Planning<'_> {
         Ok(())
     }
 
-    fn pause_endpoint(
-        &mut self,
-        name: String,
-        pause: Option<Pause>,
-        expect: Expect,
-    ) -> Result<(), ChangeError> {
-        let key = self.key(&name);
-        let row = self.plan.rows.endpoints.get(&key).cloned();
-        self.expected(What::Endpoint, &name, row.as_ref().map(|row| &row.stamp), expect)?;
-        let Some(row) = row else {
-            return Err(ChangeError::NotFound { what: What::Endpoint, name });
-        };
-        if !self.tell_pause(What::Endpoint, &name, row.pause.as_ref(), pause.as_ref()) {
-            return Ok(());
-        }
-        let stamp = self.changed(&row.stamp);
-        self.plan
-            .rows
-            .endpoints
-            .insert(key, Arc::new(EndpointRow { pause, stamp, ..(*row).clone() }));
-        Ok(())
-    }
-
-    fn pause_recipient(
-        &mut self,
-        name: String,
-        pause: Option<Pause>,
-        expect: Expect,
-    ) -> Result<(), ChangeError> {
-        let key = self.key(&name);
-        let row = self.plan.rows.recipients.get(&key).cloned();
-        self.expected(What::Recipient, &name, row.as_ref().map(|row| &row.stamp), expect)?;
-        let Some(row) = row else {
-            return Err(ChangeError::NotFound { what: What::Recipient, name });
-        };
-        if !self.tell_pause(What::Recipient, &name, row.pause.as_ref(), pause.as_ref()) {
-            return Ok(());
-        }
-        let stamp = self.changed(&row.stamp);
-        self.plan
-            .rows
-            .recipients
-            .insert(key, Arc::new(RecipientRow { pause, stamp, ..(*row).clone() }));
-        Ok(())
-    }
-
-    /// Notes a pause or its end; false: it is so already. Who paused by hand is not overruled by a
-    /// verdict.
-    fn tell_pause(
-        &mut self,
-        what: What,
-        name: &str,
-        before: Option<&Pause>,
-        after: Option<&Pause>,
-    ) -> bool {
-        let action = match (before, after) {
-            (None, None) => return self.is_so(),
-            (Some(_), None) => Action::Resume,
-            (Some(before), Some(after))
-                if before.by == PausedBy::Person || before.by == after.by =>
-            {
-                return self.is_so();
-            }
-            (_, Some(_)) => Action::Pause,
-        };
-        let shown = |pause: Option<&Pause>| pause.map(|pause| json!(pause));
-        let change = FieldChange {
-            path: "pause".to_owned(),
-            before: shown(before),
-            after: shown(after),
-            secret: false,
-        };
-        self.plan.changes.push(Change {
-            action,
-            what,
-            name: name.to_owned(),
-            fields: vec![change],
-        });
-        true
-    }
-
-    fn is_so(&mut self) -> bool {
-        self.plan.unchanged += 1;
-        false
-    }
-
-    /// The settings of its endpoint changed: what a verdict said of them before is void.
-    fn resume_after(&mut self, endpoint: EndpointId) {
-        let stamp = |this: &mut Self, stamp: &Stamp| this.changed(stamp);
-        let paused: Vec<_> = self
-            .plan
-            .rows
-            .recipients
-            .iter()
-            .filter(|(_, row)| row.endpoint == endpoint)
-            .filter(|(_, row)| row.pause.as_ref().is_some_and(|it| it.by == PausedBy::Verdict))
-            .map(|(key, row)| (key.clone(), Arc::clone(row)))
-            .collect();
-        for (key, row) in paused {
-            let stamp = stamp(self, &row.stamp);
-            self.tell_pause(What::Recipient, &row.name, row.pause.as_ref(), None);
-            let row = RecipientRow { pause: None, stamp, ..(*row).clone() };
-            self.plan.rows.recipients.insert(key, Arc::new(row));
-        }
-    }
-
-    fn expected(
+    pub(super) fn expected(
         &self,
         what: What,
         name: &str,
@@ -553,7 +332,7 @@ impl Planning<'_> {
         Stamp { apply_set, revision, created_ms: self.now_ms, changed_ms: self.now_ms }
     }
 
-    fn changed(&mut self, before: &Stamp) -> Stamp {
+    pub(super) fn changed(&mut self, before: &Stamp) -> Stamp {
         Stamp { revision: self.revision(), changed_ms: self.now_ms, ..before.clone() }
     }
 
