@@ -15,7 +15,8 @@ const EXAMPLES: &str = "15";
 async fn the_api_answers_as_its_description_says_whatever_is_asked() {
     let capture = Capture::answering([200]).await;
     let site = Site::new().await.endpoint("hook", "webhook", &json!({ "url": capture.url() }));
-    let engine = site.recipient("ops", "hook", &json!({})).start().await;
+    let site = site.recipient("ops", "hook", &json!({}));
+    let engine = site.start().await;
     let tool = project().join(".tools/python/bin/schemathesis");
     assert!(tool.exists(), "{} is not there; run `.ci/setup test`", tool.display());
     fs::copy(

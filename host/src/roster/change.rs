@@ -25,6 +25,7 @@ pub enum Wanted {
 
 /// One change of one thing.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there are a few per request, each moved once")]
 pub enum Edit {
     Endpoint {
         name: String,

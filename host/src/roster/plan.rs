@@ -111,7 +111,7 @@ impl Planning<'_> {
         match edit {
             Edit::Endpoint { name, setup, expect } => self.put_endpoint(name, setup, expect, place),
             Edit::Recipient { name, setup, expect } => {
-                self.put_recipient(name, setup, expect, place)
+                self.put_recipient(&name, setup, expect, place)
             }
             Edit::Remove { what: What::Endpoint, name, expect } => {
                 self.remove_endpoint(name, expect)
@@ -176,14 +176,14 @@ impl Planning<'_> {
 
     fn put_recipient(
         &mut self,
-        name: String,
+        name: &str,
         setup: RecipientSetup,
         expect: Expect,
         place: &str,
     ) -> Result<(), ChangeError> {
-        let key = self.key(&name);
+        let key = self.key(name);
         let before = self.plan.rows.recipients.get(&key).cloned();
-        self.expected(What::Recipient, &name, before.as_ref().map(|row| &row.stamp), expect)?;
+        self.expected(What::Recipient, name, before.as_ref().map(|row| &row.stamp), expect)?;
         let Some(endpoint) = self.plan.rows.endpoints.get(&self.key(&setup.endpoint)).cloned()
         else {
             let place =
@@ -194,7 +194,7 @@ impl Planning<'_> {
         };
         let kind = &endpoint.setup.kind;
         let fields = self.compare(kind, before.as_ref().map(|row| &row.setup), Some(&setup));
-        self.plan.places.push((What::Recipient, name.clone(), place.to_owned()));
+        self.plan.places.push((What::Recipient, name.to_owned(), place.to_owned()));
         let row = match before.as_deref() {
             Some(_) if fields.is_empty() => {
                 self.plan.unchanged += 1;
@@ -212,7 +212,7 @@ impl Planning<'_> {
                 RecipientRow {
                     id: RecipientId(self.plan.newest.recipient),
                     tenant: self.tenant,
-                    name: name.clone(),
+                    name: name.to_owned(),
                     setup,
                     endpoint: endpoint.id,
                     stamp: self.made(),
@@ -220,7 +220,7 @@ impl Planning<'_> {
                 }
             }
         };
-        self.tell(What::Recipient, &name, before.is_some(), fields);
+        self.tell(What::Recipient, name, before.is_some(), fields);
         self.plan.rows.recipients.insert(key, Arc::new(row));
         Ok(())
     }
