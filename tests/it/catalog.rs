@@ -138,13 +138,16 @@ async fn an_endpoint_whose_component_reaches_beyond_its_manifest_is_refused() {
     for origins in ["[]", "['{target}']", "['https://hooks.example']"] {
         let secret = "the-path-is-a-secret";
         let url = format!("{}/{secret}", capture.url());
-        let site = Site::new().await.endpoint("hook", "hostile", &json!({"url": url}));
+        let site = Site::new().await;
         fs::remove_file(site.components().join("hostile")).unwrap();
         let manifest = format!("name = 'hostile'\nworld = 'component'\norigins = {origins}");
         put(&site.components(), "hostile", "hostile", &manifest);
-        let (exit, said) = site.refused().await;
-        assert_eq!(exit, Some(3), "{origins}: {said}");
-        assert!(said.contains("endpoint[0].settings: "), "{origins}: {said}");
+        let engine = site.start_as_it_was().await;
+        let hook = json!({"kind": "hostile", "settings": {"url": url}});
+        let answer = engine.call("PUT", "/v1/endpoints/hook", &hook).await;
+        let said = answer.text();
+        assert_eq!(answer.status, 422, "{origins}: {said}");
+        assert_eq!(answer.json()["errors"][0]["place"], "settings", "{origins}: {said}");
         assert!(said.contains("a reach of `{url}`, which its manifest does not ask for"), "{said}");
         assert!(!said.contains(secret), "{said}");
     }

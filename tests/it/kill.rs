@@ -126,7 +126,7 @@ async fn check_records(engine: &Engine, accepted: &BTreeSet<String>) {
             page["deliveries"].as_array().into_iter().flatten().map(|one| text(&one["alert"]));
         delivered.extend(ids);
         let Some(next) = page["next"].as_str() else { break };
-        before = format!("&before={next}");
+        before = format!("&cursor={next}");
     }
     let missing: Vec<_> = accepted.difference(&delivered).collect();
     assert!(missing.is_empty(), "not recorded as delivered: {missing:?}");

@@ -104,10 +104,10 @@ fn no_step_calls_another_step_and_nothing_calls_back() {
     ];
     for (module, forbidden) in STEPS {
         let files = rust_files("host/src");
-        let own = files.iter().filter(|(path, _)| {
-            let path = path.strip_prefix(project().join("host/src")).expect("a file of the host");
+        let own = files.iter().filter(|(file, _)| {
+            let path = file.strip_prefix(project().join("host/src")).expect("a file of the host");
             let is_own = path.starts_with(module) || path == Path::new(&format!("{module}.rs"));
-            is_own && !is_test(path)
+            is_own && !is_test(file)
         });
         for (path, text) in own {
             for other in *forbidden {

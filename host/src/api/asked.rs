@@ -79,7 +79,8 @@ pub(super) fn expect(headers: &HeaderMap, otherwise: Expect) -> Result<Expect, P
         }
         _ => Err(Problem::bad_request(
             "expected `If-Match` with the `ETag` of a version, or `If-None-Match: *`, not both",
-        )),
+        )
+        .unprocessable()),
     }
 }
 

@@ -28,6 +28,7 @@ pub(super) struct AlertFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
     /// `next` of the page before.
+    #[param(pattern = "^c[0-9a-f]{1,16}$")]
     cursor: Option<String>,
     minimum_severity: Option<Severity>,
     category: Option<String>,
@@ -121,6 +122,7 @@ pub(super) struct DeliveryFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
     /// `next` of the page before.
+    #[param(pattern = "^c[0-9a-f]{1,16}$")]
     cursor: Option<String>,
     state: Option<DeliveryState>,
     /// Name of a recipient.
@@ -305,6 +307,7 @@ pub(super) struct AuditFilter {
     #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u32>,
     /// `next` of the page before.
+    #[param(pattern = "^c[0-9a-f]{1,16}$")]
     cursor: Option<String>,
 }
 

@@ -324,6 +324,9 @@ pub(super) async fn pause_asked(request: Request) -> Result<String, Problem> {
         return Ok(String::new());
     }
     let (_, value) = asked::json(request).await?;
+    if value.is_null() {
+        return Ok(String::new());
+    }
     let asked: PauseAsked = serde_json::from_value(value).map_err(|_| {
         Problem::bad_request("expected an object with `detail`, a text, or nothing")
     })?;
