@@ -5,6 +5,7 @@
 //! filter is compiled.
 
 mod described;
+mod expression;
 mod faults;
 mod filter;
 pub mod fingerprint;

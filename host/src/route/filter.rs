@@ -1,20 +1,21 @@
 //! A filter that is ready to decide.
 
-use jiff::tz::TimeZone;
-use regex::Regex;
-
+use super::expression::Expression;
 use super::faults::{Faults, FilterFault};
 use super::hosts::Hosts;
-use super::matcher::{Matcher, expression, value_of};
+use super::matcher::{Matcher, value_of};
 use super::reason::Reason;
 use super::window::Span;
 use super::written::{FilterSettings, Window};
 use crate::alert::{Alert, Severity};
+use jiff::tz::TimeZone;
 
 /// Entries of a list of plain values.
 pub(super) const VALUES_MAX: usize = 256;
 /// Entries of a list of what is compiled.
 const COMPILED_MAX: usize = 64;
+/// Memory of the expressions of one list, so that thousands of recipients stay affordable.
+const EXPRESSIONS_BYTES_MAX: usize = 1 << 20;
 
 /// Labels that ntopng's reader gives the host pools.
 const POOLS: [&str; 3] = ["host_pool_id", "cli_host_pool_id", "srv_host_pool_id"];
@@ -31,7 +32,7 @@ pub struct Filter {
     pub(super) interfaces: Vec<String>,
     pub(super) hosts: Hosts,
     pub(super) matchers: Vec<Matcher>,
-    pub(super) text_matches: Vec<Regex>,
+    pub(super) text_matches: Vec<Expression>,
     pub(super) times: Vec<Span>,
     pub(super) maintenance: Vec<Span>,
 }
@@ -78,11 +79,19 @@ impl Filter {
                 "text_matches",
                 &written.text_matches,
                 COMPILED_MAX,
-                |text| expression(text, true),
+                |text| Expression::read(text, true),
             ),
             times: spans("times", &written.times, zone, &mut faults),
             maintenance: spans("maintenance", &written.maintenance, zone, &mut faults),
         };
+        for (place, bytes) in [
+            ("matchers", filter.matchers.iter().map(Matcher::bytes).sum::<usize>()),
+            ("text_matches", filter.text_matches.iter().map(Expression::bytes).sum()),
+        ] {
+            if bytes > EXPRESSIONS_BYTES_MAX {
+                faults.add(place, "expected fewer or smaller regular expressions");
+            }
+        }
         faults.or(filter)
     }
 
@@ -141,8 +150,8 @@ pub(super) fn pools(alert: &Alert) -> impl Iterator<Item = &str> {
     POOLS.iter().map(|label| value_of(&alert.labels, label)).filter(|pool| !pool.is_empty())
 }
 
-pub(super) fn is_in(wanted: &Regex, alert: &Alert) -> bool {
-    wanted.is_match(&alert.title) || wanted.is_match(&alert.text)
+pub(super) fn is_in(wanted: &Expression, alert: &Alert) -> bool {
+    wanted.is_in(&alert.title) || wanted.is_in(&alert.text)
 }
 
 fn spans(place: &str, list: &[Window], zone: &TimeZone, faults: &mut Faults) -> Vec<Span> {

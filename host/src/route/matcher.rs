@@ -1,9 +1,6 @@
-//! Matchers of labels and of text.
+//! Matchers of labels.
 
-use regex::{Regex, RegexBuilder};
-
-/// Memory that one compiled expression may take, so that a thousand recipients stay affordable.
-const REGEX_BYTES_MAX: usize = 256 << 10;
+use super::expression::Expression;
 
 /// One matcher of a label, as Alertmanager writes them.
 #[derive(Clone, Debug)]
@@ -18,8 +15,8 @@ pub(super) struct Matcher {
 enum Wants {
     Equal(String),
     NotEqual(String),
-    Like(Regex),
-    NotLike(Regex),
+    Like(Expression),
+    NotLike(Expression),
 }
 
 impl Matcher {
@@ -53,8 +50,16 @@ impl Matcher {
         match &self.wants {
             Wants::Equal(wanted) => value == wanted,
             Wants::NotEqual(other) => value != other,
-            Wants::Like(wanted) => wanted.is_match(value),
-            Wants::NotLike(other) => !other.is_match(value),
+            Wants::Like(wanted) => wanted.is_in(value),
+            Wants::NotLike(other) => !other.is_in(value),
+        }
+    }
+
+    /// Memory that its expression takes, if it has one.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.wants {
+            Wants::Equal(_) | Wants::NotEqual(_) => 0,
+            Wants::Like(expression) | Wants::NotLike(expression) => expression.bytes(),
         }
     }
 
@@ -68,24 +73,11 @@ pub(super) fn value_of<'a>(labels: &'a [(String, String)], label: &str) -> &'a s
     labels.iter().find(|(name, _)| name == label).map_or("", |(_, value)| value)
 }
 
-/// `^` and `$` are the ends of the text. `Err` says what is expected.
-pub(super) fn expression(written: &str, in_any_case: bool) -> Result<Regex, String> {
-    RegexBuilder::new(written)
-        .case_insensitive(in_any_case)
-        .size_limit(REGEX_BYTES_MAX)
-        .dfa_size_limit(REGEX_BYTES_MAX)
-        .build()
-        .map_err(|error| match error {
-            regex::Error::CompiledTooBig(_) => "expected a smaller regular expression".to_owned(),
-            _ => "expected a regular expression, as Rust's crate `regex` reads them".to_owned(),
-        })
-}
-
 /// A regular expression of a whole value.
-fn whole(value: &str) -> Result<Regex, String> {
+fn whole(value: &str) -> Result<Expression, String> {
     // By itself first: `a)|(?:b` would be none, and inside the brackets it would be two.
-    expression(value, false)?;
-    expression(&format!("^(?:{value})$"), false)
+    Expression::read(value, false)?;
+    Expression::read(&format!("^(?:{value})$"), false)
 }
 
 /// A value as Alertmanager reads it: `\"`, `\\` and `\n` stand for a quote, a backslash and a new

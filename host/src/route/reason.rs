@@ -1,13 +1,14 @@
 //! Why a recipient gets an alert, or does not: cheap to make, put into words only when somebody
 //! reads it.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Display};
 
 use super::filter::{self, Filter, pools};
 use super::hosts;
 use super::matcher::{Matcher, value_of};
 use super::window::Span;
 use crate::alert::{Alert, Severity};
+use crate::printable::printable;
 
 /// A decision about one alert for one recipient.
 #[derive(Clone, Copy, Debug)]
@@ -184,9 +185,8 @@ struct Found<'a>(&'a str);
 impl Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const CHARS_MAX: usize = 100;
-        for one in self.0.chars().take(CHARS_MAX) {
-            if one.is_control() { one.escape_debug().fmt(f)? } else { f.write_char(one)? }
-        }
+        let shown: String = self.0.chars().take(CHARS_MAX).collect();
+        f.write_str(&printable(&shown, usize::MAX))?;
         f.write_str(if self.0.chars().nth(CHARS_MAX).is_some() { "..." } else { "" })
     }
 }

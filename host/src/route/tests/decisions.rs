@@ -210,11 +210,11 @@ fn the_host_of_an_alert_counts_as_those_of_a_flow_do() {
 
 #[test]
 fn what_somebody_sent_is_cut_in_a_reason_and_disturbs_no_terminal() {
-    let labels = vec![("env".to_owned(), format!("\u{1b}[2J\n{}", "x".repeat(2_000)))];
+    let labels = vec![("env".to_owned(), format!("\u{1b}[2J\n\u{202e}{}", "x".repeat(2_000)))];
     let alert = Alert { labels, ..alert() };
     let filter = compiled(json!({"matchers": ["env=prod"]}));
     let why = decide(&filter, RecipientId(1), &alert, Episode::Fresh).to_string();
-    assert!(why.starts_with("its label `env` is `\\u{1b}[2J\\nxxx"), "{why}");
+    assert!(why.starts_with("its label `env` is `\\u{1b}[2J\\n\\u{202e}xxx"), "{why}");
     assert!(why.ends_with("xxx...`, and `env=prod` is wanted"), "{why}");
     assert!(why.len() < 200, "{why}");
 }

@@ -123,3 +123,19 @@ fn a_written_filter_leaves_out_what_has_its_default() {
         assert!(serde_json::from_value::<FilterSettings>(wrong.clone()).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn expressions_of_one_filter_take_a_bounded_memory_together() {
+    // Each alone is within its bound.
+    let large = |count: usize| json!({"text_matches": vec![r"\w{4}"; count]});
+    let compile = |filter| Filter::compile(&written(filter), &TimeZone::UTC);
+    assert!(compile(large(1)).is_ok());
+    let faults = compile(large(64)).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert_eq!(faults[0].place, "text_matches");
+    let matchers = json!({"matchers": vec![r#"a=~"\w{4}""#; 64]});
+    assert_eq!(compile(matchers).unwrap_err()[0].place, "matchers");
+    // Plain words stay far below it.
+    let words: Vec<_> = (0..64).map(|at| format!("word-{at}")).collect();
+    assert!(compile(json!({"text_matches": words})).is_ok());
+}
