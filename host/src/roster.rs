@@ -19,6 +19,7 @@ mod write;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::JoinError;
 
 use crate::audit::Who;
 use crate::config::Problem;
@@ -182,17 +183,21 @@ impl Roster {
         dry_run: bool,
     ) -> Result<Changed, ChangeError> {
         let closed = |_| StoreError::Closed;
+        let closed_by = |panic: JoinError| {
+            tracing::error!(error = %panic, "A change could not be planned.");
+            StoreError::Closed
+        };
         let turn = Arc::clone(&self.0.turn).acquire_owned().await.map_err(closed)?;
         let now_ms = self.0.store.clock().now_ms();
-        let live = self.live();
-        let plan = plan::plan(&live, tenant, wanted, &self.0.kinds, now_ms)?;
-        let next = Arc::new(live.next(plan.rows, plan.newest, &self.0.kinds));
-        let problems = next.problems_of(tenant, &plan.places);
-        if !problems.is_empty() {
-            return Err(ChangeError::Problems(problems));
-        }
-        let changed =
-            Changed { changes: plan.changes, unchanged: plan.unchanged, live: Arc::clone(&next) };
+        let (live, inner) = (self.live(), Arc::clone(&self.0));
+        // Thousands of filters take a while to compile, and must hold up no delivery.
+        let planned = tokio::task::spawn_blocking({
+            let live = Arc::clone(&live);
+            move || inner.plan(&live, tenant, wanted, now_ms)
+        });
+        // It is not canceled, and a panic in it is a mistake of ours.
+        let changed = planned.await.map_err(closed_by)??;
+        let next = Arc::clone(&changed.live);
         if dry_run || changed.changes.is_empty() {
             return Ok(changed);
         }
@@ -202,6 +207,26 @@ impl Roster {
         self.0.store.ingest(Box::new(job), Weight { count: 0, bytes: 0 }).map_err(refused)?;
         answer.await.unwrap_or(Err(StoreError::Closed))?;
         Ok(changed)
+    }
+}
+
+impl Inner {
+    fn plan(
+        &self,
+        live: &Live,
+        tenant: TenantId,
+        wanted: Wanted,
+        now_ms: u64,
+    ) -> Result<Changed, ChangeError> {
+        let plan = plan::plan(live, tenant, wanted, &self.kinds, now_ms)?;
+        let next = Arc::new(live.next(plan.rows, plan.newest, &self.kinds));
+        let mut problems = plan.problems;
+        problems.extend(next.problems_of(tenant, &plan.places));
+        if problems.is_empty() {
+            Ok(Changed { changes: plan.changes, unchanged: plan.unchanged, live: next })
+        } else {
+            Err(ChangeError::Problems(problems))
+        }
     }
 }
 

@@ -144,6 +144,32 @@ async fn each_wrong_request_is_refused_with_its_code_and_place_and_changes_nothi
 }
 
 #[tokio::test]
+async fn apply_tells_every_problem_of_a_setup_at_once() {
+    let engine = Site::new().await.start_as_it_was().await;
+    let setup = json!({
+        "endpoint": { "a": { "kind": "webhook" }, "b": { "kind": "none" } },
+        "recipient": { "x": { "endpoint": "nowhere" }, "y": { "endpoint": "elsewhere" } },
+    });
+    let answer = engine.call("POST", "/v1/apply", &json!({ "set": "s", "setup": setup })).await;
+    let told = answer.json();
+    let mut places: Vec<_> = told["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["place"].as_str().unwrap())
+        .collect();
+    places.sort_unstable();
+    let expected = [
+        "endpoint.a.settings.url",
+        "endpoint.b.kind",
+        "recipient.x.endpoint",
+        "recipient.y.endpoint",
+    ];
+    assert_eq!(places, expected, "{told}");
+    assert_eq!(show(&engine, "/v1/export").await, json!({}));
+}
+
+#[tokio::test]
 async fn a_version_that_is_not_the_newest_is_not_overwritten() {
     let capture = Capture::answering([200]).await;
     let site = Site::new().await.endpoint("hook", "webhook", &json!({ "url": capture.url() }));

@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
     pub(super) unchanged: usize,
     pub(super) places: Places,
+    /// Found on the way; then nothing of it is made.
+    pub(super) problems: Vec<Problem>,
 }
 
 pub(super) fn plan(
@@ -44,6 +46,7 @@ pub(super) fn plan(
             changes: Vec::new(),
             unchanged: 0,
             places: Vec::new(),
+            problems: Vec::new(),
         },
     };
     match wanted {
@@ -121,10 +124,7 @@ impl Planning<'_> {
             }
             Edit::Pause { what, name, pause, expect } => {
                 let pause = pause.map(|pause| Pause::new(pause, self.now_ms));
-                match what {
-                    What::Endpoint => self.pause_endpoint(name, pause, expect),
-                    What::Recipient => self.pause_recipient(name, pause, expect),
-                }
+                self.pause(what, name, pause, expect)
             }
         }
     }
@@ -190,7 +190,8 @@ impl Planning<'_> {
                 if place.is_empty() { "endpoint".into() } else { format!("{place}.endpoint") };
             let expected =
                 format!("expected the name of an endpoint; there is no `{}`", setup.endpoint);
-            return Err(ChangeError::Problems(vec![Problem { place, expected }]));
+            self.plan.problems.push(Problem { place, expected });
+            return Ok(());
         };
         let kind = &endpoint.setup.kind;
         let fields = self.compare(kind, before.as_ref().map(|row| &row.setup), Some(&setup));

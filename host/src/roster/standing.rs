@@ -6,56 +6,67 @@ use serde_json::json;
 
 use super::ChangeError;
 use super::change::{Action, Change, Expect, What};
+use super::live::Key;
 use super::plan::Planning;
 use crate::ids::EndpointId;
-use crate::records::rows::{EndpointRow, Pause, PausedBy, RecipientRow, Stamp};
+use crate::records::rows::{Pause, PausedBy, Stamp};
 use crate::setup::FieldChange;
 
 impl Planning<'_> {
-    pub(super) fn pause_endpoint(
+    /// Pauses, or with `None` resumes.
+    pub(super) fn pause(
         &mut self,
+        what: What,
         name: String,
         pause: Option<Pause>,
         expect: Expect,
     ) -> Result<(), ChangeError> {
         let key = self.key(&name);
-        let row = self.plan.rows.endpoints.get(&key).cloned();
-        self.expected(What::Endpoint, &name, row.as_ref().map(|row| &row.stamp), expect)?;
-        let Some(row) = row else {
-            return Err(ChangeError::NotFound { what: What::Endpoint, name });
+        let rows = &self.plan.rows;
+        let found = match what {
+            What::Endpoint => rows.endpoints.get(&key).map(|row| (&row.stamp, &row.pause)),
+            What::Recipient => rows.recipients.get(&key).map(|row| (&row.stamp, &row.pause)),
         };
-        if !self.tell_pause(What::Endpoint, &name, row.pause.as_ref(), pause.as_ref()) {
-            return Ok(());
+        let found = found.map(|(stamp, pause)| (stamp.clone(), pause.clone()));
+        self.expected(what, &name, found.as_ref().map(|(stamp, _)| stamp), expect)?;
+        let Some((stamp, before)) = found else {
+            return Err(ChangeError::NotFound { what, name });
+        };
+        if self.tell_pause(what, &name, before.as_ref(), pause.as_ref()) {
+            self.stand(what, &key, pause, &stamp);
         }
-        let stamp = self.changed(&row.stamp);
-        self.plan
-            .rows
-            .endpoints
-            .insert(key, Arc::new(EndpointRow { pause, stamp, ..(*row).clone() }));
         Ok(())
     }
 
-    pub(super) fn pause_recipient(
-        &mut self,
-        name: String,
-        pause: Option<Pause>,
-        expect: Expect,
-    ) -> Result<(), ChangeError> {
-        let key = self.key(&name);
-        let row = self.plan.rows.recipients.get(&key).cloned();
-        self.expected(What::Recipient, &name, row.as_ref().map(|row| &row.stamp), expect)?;
-        let Some(row) = row else {
-            return Err(ChangeError::NotFound { what: What::Recipient, name });
-        };
-        if !self.tell_pause(What::Recipient, &name, row.pause.as_ref(), pause.as_ref()) {
-            return Ok(());
+    /// The settings of its endpoint changed: what a verdict said of them before is void.
+    pub(super) fn resume_after(&mut self, endpoint: EndpointId) {
+        let recipients = self.plan.rows.recipients.values();
+        let paused: Vec<_> = recipients
+            .filter(|row| row.endpoint == endpoint)
+            .filter(|row| row.pause.as_ref().is_some_and(|it| it.by == PausedBy::Verdict))
+            .map(Arc::clone)
+            .collect();
+        for row in paused {
+            self.tell_pause(What::Recipient, &row.name, row.pause.as_ref(), None);
+            self.stand(What::Recipient, &self.key(&row.name), None, &row.stamp);
         }
-        let stamp = self.changed(&row.stamp);
-        self.plan
-            .rows
-            .recipients
-            .insert(key, Arc::new(RecipientRow { pause, stamp, ..(*row).clone() }));
-        Ok(())
+    }
+
+    fn stand(&mut self, what: What, key: &Key, pause: Option<Pause>, before: &Stamp) {
+        let stamp = self.changed(before);
+        let rows = &mut self.plan.rows;
+        match what {
+            What::Endpoint => {
+                if let Some(row) = rows.endpoints.get_mut(key).map(Arc::make_mut) {
+                    (row.pause, row.stamp) = (pause, stamp);
+                }
+            }
+            What::Recipient => {
+                if let Some(row) = rows.recipients.get_mut(key).map(Arc::make_mut) {
+                    (row.pause, row.stamp) = (pause, stamp);
+                }
+            }
+        }
     }
 
     /// Notes a pause or its end; false: it is so already. Who paused by hand is not overruled by a
@@ -68,14 +79,17 @@ impl Planning<'_> {
         after: Option<&Pause>,
     ) -> bool {
         let action = match (before, after) {
-            (None, None) => return self.is_so(),
-            (Some(_), None) => Action::Resume,
-            (Some(before), Some(after))
-                if before.by == PausedBy::Person || before.by == after.by =>
-            {
-                return self.is_so();
+            (None, None) => None,
+            (Some(_), None) => Some(Action::Resume),
+            (Some(before), Some(after)) => {
+                let stays = before.by == PausedBy::Person || before.by == after.by;
+                (!stays).then_some(Action::Pause)
             }
-            (_, Some(_)) => Action::Pause,
+            (None, Some(_)) => Some(Action::Pause),
+        };
+        let Some(action) = action else {
+            self.plan.unchanged += 1;
+            return false;
         };
         let shown = |pause: Option<&Pause>| pause.map(|pause| json!(pause));
         let change = FieldChange {
@@ -84,37 +98,8 @@ impl Planning<'_> {
             after: shown(after),
             secret: false,
         };
-        self.plan.changes.push(Change {
-            action,
-            what,
-            name: name.to_owned(),
-            fields: vec![change],
-        });
+        let name = name.to_owned();
+        self.plan.changes.push(Change { action, what, name, fields: vec![change] });
         true
-    }
-
-    fn is_so(&mut self) -> bool {
-        self.plan.unchanged += 1;
-        false
-    }
-
-    /// The settings of its endpoint changed: what a verdict said of them before is void.
-    pub(super) fn resume_after(&mut self, endpoint: EndpointId) {
-        let stamp = |this: &mut Self, stamp: &Stamp| this.changed(stamp);
-        let paused: Vec<_> = self
-            .plan
-            .rows
-            .recipients
-            .iter()
-            .filter(|(_, row)| row.endpoint == endpoint)
-            .filter(|(_, row)| row.pause.as_ref().is_some_and(|it| it.by == PausedBy::Verdict))
-            .map(|(key, row)| (key.clone(), Arc::clone(row)))
-            .collect();
-        for (key, row) in paused {
-            let stamp = stamp(self, &row.stamp);
-            self.tell_pause(What::Recipient, &row.name, row.pause.as_ref(), None);
-            let row = RecipientRow { pause: None, stamp, ..(*row).clone() };
-            self.plan.rows.recipients.insert(key, Arc::new(row));
-        }
     }
 }

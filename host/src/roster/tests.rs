@@ -151,8 +151,8 @@ fn tenants_have_names_of_their_own_and_change_nothing_of_one_another() {
     assert_eq!(house.live.recipients(OURS, "").count(), 2);
     assert_eq!(house.live.recipients(THEIRS, "").count(), 0);
     let elsewhere = json!({ "recipient": { "z": { "endpoint": "a" } } });
-    let refused = house.make(THEIRS, wanted("s", false, elsewhere)).unwrap_err();
-    assert!(matches!(refused, ChangeError::Problems(_)), "{refused}");
+    let plan = plan(&house.live, THEIRS, wanted("s", false, elsewhere), &house.kinds, 9).unwrap();
+    assert_eq!(plan.problems[0].place, "recipient.z.endpoint");
     let edit = Edit::Remove { what: What::Recipient, name: "x".into(), expect: Expect::Present };
     let refused = house.make(THEIRS, Wanted::Edits(vec![edit])).unwrap_err();
     assert!(matches!(refused, ChangeError::NotFound { .. }), "{refused}");
