@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::body::{self, Layout};
 use super::guard::Admitted;
-use super::problem::{Details, Place, Problem};
+use super::problem::{Place, Problem};
 use super::{Api, key};
 use crate::alert::Alert;
 use crate::ids::{AlertId, TenantId};
@@ -56,14 +56,6 @@ pub(super) struct Options {
     request_body(content = Object, description = "As `GET /v1/schema/alert` describes an alert; or an array of them"),
     responses(
     (status = 200, body = Answer, description = "On disk, with all that is owed"),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 401, body = Details, content_type = "application/problem+json"),
-    (status = 408, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
-    (status = 503, body = Details, content_type = "application/problem+json",
-        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
 ))]
 pub(super) async fn native(
     State(api): State<Api>,
@@ -122,14 +114,6 @@ async fn take_native(
         ("Idempotency-Key" = Option<String>, Header, description = "How a repeat of this batch is known for ten minutes")),
     request_body(content = Object, description = "ntopng's envelope, with `alerts`"), responses(
     (status = 200, body = Answer, description = "On disk, with all that is owed"),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 401, body = Details, content_type = "application/problem+json"),
-    (status = 408, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
-    (status = 503, body = Details, content_type = "application/problem+json",
-        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
 ))]
 pub(super) async fn ntopng(
     State(api): State<Api>,
@@ -176,14 +160,6 @@ async fn take_ntopng(
         ("Idempotency-Key" = Option<String>, Header, description = "How a repeat of this batch is known for ten minutes")),
     request_body(content = Object, description = "Alertmanager's webhook payload, with `alerts`"), responses(
     (status = 200, body = Answer, description = "On disk, with all that is owed"),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 401, body = Details, content_type = "application/problem+json"),
-    (status = 408, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`key-reused`"),
-    (status = 503, body = Details, content_type = "application/problem+json",
-        description = "`overloaded`, `slow-store`; the same again, unchanged, after `Retry-After`"),
 ))]
 pub(super) async fn alertmanager(
     State(api): State<Api>,

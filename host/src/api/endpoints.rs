@@ -98,7 +98,6 @@ pub(super) struct Endpoints {
 /// Endpoints, by name.
 #[utoipa::path(get, path = "/v1/endpoints", tag = "setup", params(EndpointFilter), responses(
     (status = 200, body = Endpoints),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -125,7 +124,6 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/endpoints/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name")), responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     State(api): State<Api>,
@@ -138,11 +136,7 @@ pub(super) async fn show(
 /// Makes an endpoint.
 #[utoipa::path(post, path = "/v1/endpoints", tag = "setup", request_body = NewEndpoint, responses(
     (status = 201, body = Endpoint, headers(("ETag" = String), ("Location" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 409, body = Details, content_type = "application/problem+json", description = "`name-taken`"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn create(
     State(api): State<Api>,
@@ -163,13 +157,8 @@ pub(super) async fn create(
     request_body = EndpointSetup, responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
     (status = 201, body = Endpoint, headers(("ETag" = String), ("Location" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
     (status = 409, body = Details, content_type = "application/problem+json", description = "`kind-fixed`"),
     (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn replace(
     State(api): State<Api>,
@@ -209,8 +198,6 @@ async fn put(
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to remove")),
     responses(
     (status = 204, description = "It is gone"),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
     (status = 409, body = Details, content_type = "application/problem+json", description = "`in-use`"),
     (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
 ))]
@@ -230,10 +217,6 @@ pub(super) async fn remove(
 #[utoipa::path(post, path = "/v1/endpoints/{name}/pause", tag = "setup",
     params(("name" = String, Path, description = "Its name")), request_body = Option<PauseAsked>, responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn pause(
     State(api): State<Api>,
@@ -250,7 +233,6 @@ pub(super) async fn pause(
 #[utoipa::path(post, path = "/v1/endpoints/{name}/resume", tag = "setup",
     params(("name" = String, Path, description = "Its name")), responses(
     (status = 200, body = Endpoint, headers(("ETag" = String))),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn resume(
     State(api): State<Api>,

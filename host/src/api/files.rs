@@ -52,12 +52,8 @@ pub(super) struct ExportFilter {
 /// Makes everything as files say: all of it, or nothing.
 #[utoipa::path(post, path = "/v1/apply", tag = "setup", request_body = Apply, responses(
     (status = 200, body = Applied),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 409, body = Details, content_type = "application/problem+json",
         description = "`other-set`, `in-use`, `kind-fixed`"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn apply(
     State(api): State<Api>,
@@ -92,7 +88,6 @@ pub(super) async fn apply(
 /// Everything that is set up, or what one set made of it, as `apply` takes it.
 #[utoipa::path(get, path = "/v1/export", tag = "setup", params(ExportFilter), responses(
     (status = 200, body = Setup),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn export(
     State(api): State<Api>,

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::asked::{self, Asker};
-use super::problem::{Details, Problem};
+use super::problem::Problem;
 use super::trials::text;
 use crate::alert::Severity;
 use crate::audit::{Entry, Record, Verified};
@@ -47,7 +47,6 @@ pub(super) struct Alerts {
 /// Alerts, newest first.
 #[utoipa::path(get, path = "/v1/alerts", tag = "history", params(AlertFilter), responses(
     (status = 200, body = Alerts),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn alerts(
     State(api): State<Api>,
@@ -92,8 +91,6 @@ pub(super) struct AlertDetail {
 #[utoipa::path(get, path = "/v1/alerts/{id}", tag = "history",
     params(("id" = String, Path, description = "Its id")), responses(
     (status = 200, body = AlertDetail),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn alert(
     State(api): State<Api>,
@@ -139,8 +136,6 @@ pub(super) struct Deliveries {
 /// Deliveries, newest first.
 #[utoipa::path(get, path = "/v1/deliveries", tag = "history", params(DeliveryFilter), responses(
     (status = 200, body = Deliveries),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn deliveries(
     State(api): State<Api>,
@@ -197,8 +192,6 @@ pub(super) struct StoredMessage {
     params(("id" = String, Path, description = "Its id: alert and number of the recipient")),
     responses(
     (status = 200, body = DeliveryDetail),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn delivery(
     State(api): State<Api>,
@@ -244,12 +237,6 @@ pub(super) struct Retried {
 /// Makes dead deliveries pending again: formatted anew, with the tries of a new one.
 #[utoipa::path(post, path = "/v1/deliveries/retry", tag = "history", request_body = RetryAsked, responses(
     (status = 200, body = Retried),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json"),
-    (status = 503, body = Details, content_type = "application/problem+json", description = "`overloaded`"),
 ))]
 pub(super) async fn retry(
     State(api): State<Api>,
@@ -321,7 +308,6 @@ pub(super) struct Audit {
 /// Who changed or used what, newest first.
 #[utoipa::path(get, path = "/v1/audit", tag = "history", params(AuditFilter), responses(
     (status = 200, body = Audit),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn audit(
     State(api): State<Api>,

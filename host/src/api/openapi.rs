@@ -77,20 +77,40 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
     (router, description)
 }
 
-/// The description as it is served. What holds for every route is added here: how the guard and the
-/// store refuse, and that a parameter that is left out is not there, rather than null.
+/// The description as it is served. What holds for routes of one shape is added here: how guard,
+/// store, and readers of paths, parameters and bodies refuse; and that a parameter that is left out
+/// is not there, rather than null.
 pub(super) fn text(description: &Description) -> String {
-    const EVERYWHERE: [(&str, &str); 4] = [
+    const EVERYWHERE: [(&str, &str); 5] = [
+        ("400", "`bad-request`"),
         ("401", "`unauthorized`"),
         ("403", "`wrong-role`, `foreign-origin`"),
         ("421", "`unknown-host`"),
-        ("503", "`store-failed`; the same again after `Retry-After`"),
+        ("503", "`store-failed`, `overloaded`, `slow-store`; the same again after `Retry-After`"),
     ];
+    const WITH_BODY: [(&str, &str); 5] = [
+        ("404", "`not-found`"),
+        ("408", "`body-timeout`"),
+        ("413", "`too-large`"),
+        ("415", "`unsupported-type`"),
+        ("422", "`bad-setup`, `bad-input`, `bad-request`, `key-reused`"),
+    ];
+    const WITH_NAME: [(&str, &str); 1] = [("404", "`not-found`")];
     // It is made of texts and lists: always JSON.
     let mut all = serde_json::to_value(description).unwrap_or_default();
-    let items = all["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
-    for operation in items.flat_map(|item| item.as_object_mut()).flat_map(|it| it.values_mut()) {
-        for (status, what) in EVERYWHERE {
+    let items = all["paths"].as_object_mut().into_iter().flatten();
+    let operations = items.flat_map(|(path, item)| {
+        let names_one = path.contains('{') || path == "/v1/deliveries";
+        let operations = item.as_object_mut().into_iter().flat_map(|item| item.values_mut());
+        operations.map(move |operation| (names_one, operation))
+    });
+    for (names_one, operation) in operations {
+        let has_body = operation.get("requestBody").is_some();
+        let refusals = EVERYWHERE
+            .iter()
+            .chain(WITH_BODY.iter().filter(|_| has_body))
+            .chain(WITH_NAME.iter().filter(|_| names_one));
+        for &(status, what) in refusals {
             if operation["responses"].get(status).is_none() {
                 operation["responses"][status] = json!({
                     "description": what,

@@ -122,7 +122,6 @@ pub(super) struct Recipients {
 /// Recipients, by name.
 #[utoipa::path(get, path = "/v1/recipients", tag = "setup", params(RecipientFilter), responses(
     (status = 200, body = Recipients),
-    (status = 400, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -150,7 +149,6 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/recipients/{name}", tag = "setup",
     params(("name" = String, Path, description = "Its name")), responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn show(
     State(api): State<Api>,
@@ -163,11 +161,7 @@ pub(super) async fn show(
 /// Makes a recipient.
 #[utoipa::path(post, path = "/v1/recipients", tag = "setup", request_body = NewRecipient, responses(
     (status = 201, body = Recipient, headers(("ETag" = String), ("Location" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
     (status = 409, body = Details, content_type = "application/problem+json", description = "`name-taken`"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn create(
     State(api): State<Api>,
@@ -188,12 +182,7 @@ pub(super) async fn create(
     request_body = RecipientSetup, responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
     (status = 201, body = Recipient, headers(("ETag" = String), ("Location" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
     (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn replace(
     State(api): State<Api>,
@@ -233,8 +222,6 @@ async fn put(
         ("If-Match" = Option<String>, Header, pattern = r#"^(\*|"[0-9]+")$"#, description = "`ETag` of the version to remove")),
     responses(
     (status = 204, description = "It is gone"),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
     (status = 412, body = Details, content_type = "application/problem+json", description = "`changed-meanwhile`"),
 ))]
 pub(super) async fn remove(
@@ -253,10 +240,6 @@ pub(super) async fn remove(
 #[utoipa::path(post, path = "/v1/recipients/{name}/pause", tag = "setup",
     params(("name" = String, Path, description = "Its name")), request_body = Option<PauseAsked>, responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn pause(
     State(api): State<Api>,
@@ -273,7 +256,6 @@ pub(super) async fn pause(
 #[utoipa::path(post, path = "/v1/recipients/{name}/resume", tag = "setup",
     params(("name" = String, Path, description = "Its name")), responses(
     (status = 200, body = Recipient, headers(("ETag" = String))),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn resume(
     State(api): State<Api>,

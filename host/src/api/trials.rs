@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::alerts::arrival;
 use super::asked::{self, Asker};
-use super::problem::{Details, Place, Problem};
+use super::problem::{Place, Problem};
 use crate::alert::Alert;
 use crate::audit::Entry;
 use crate::config;
@@ -113,11 +113,6 @@ pub(super) struct PreviewMessage {
 /// Probes an endpoint and, unless `send` is false, sends a test alert.
 #[utoipa::path(post, path = "/v1/test", tag = "trials", request_body = TestAsked, responses(
     (status = 200, body = Tested),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn test(
     State(api): State<Api>,
@@ -159,11 +154,6 @@ pub(super) async fn test(
 /// Shows the exact messages that alerts would make, and why who gets them; nothing is sent.
 #[utoipa::path(post, path = "/v1/preview", tag = "trials", request_body = PreviewAsked, responses(
     (status = 200, body = PreviewAnswer),
-    (status = 400, body = Details, content_type = "application/problem+json"),
-    (status = 404, body = Details, content_type = "application/problem+json"),
-    (status = 413, body = Details, content_type = "application/problem+json"),
-    (status = 415, body = Details, content_type = "application/problem+json"),
-    (status = 422, body = Details, content_type = "application/problem+json", description = "`bad-setup`"),
 ))]
 pub(super) async fn preview(
     State(api): State<Api>,

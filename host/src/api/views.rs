@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Api;
 use super::asked::not_found;
-use super::problem::{Details, Problem};
+use super::problem::Problem;
 use crate::ingest::native;
 use crate::runtime::Kind;
 use crate::telemetry::METRICS_TYPE;
@@ -52,7 +52,6 @@ pub(super) async fn kinds(State(api): State<Api>) -> Json<Kinds> {
 #[utoipa::path(get, path = "/v1/kinds/{name}", tag = "kinds",
     params(("name" = String, Path, description = "Its name")), responses(
     (status = 200, body = KindView),
-    (status = 404, body = Details, content_type = "application/problem+json"),
 ))]
 pub(super) async fn kind(
     State(api): State<Api>,
