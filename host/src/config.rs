@@ -63,8 +63,7 @@ impl Config {
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let table = text.parse::<toml::Table>().map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-            // Not its `Display`: that one quotes the line, and a line can hold a secret.
-            let found = error.message().to_owned();
+            let found = syntax_found(&error).to_owned();
             ConfigError::Syntax { path: path.to_owned(), line, column, found }
         })?;
 
@@ -239,6 +238,16 @@ impl Top {
             queue: self.queue,
             store: self.store,
         }
+    }
+}
+
+/// What is wrong with a text that is not TOML. Not the error's `Display`: that one quotes the line,
+/// and a line can hold a secret. Of a number too long its message quotes that, and a token can be
+/// all of digits.
+pub(crate) fn syntax_found(error: &toml::de::Error) -> &str {
+    match error.message() {
+        long if long.starts_with("invalid type") => "expected a number below 2^63, or a text",
+        other => other,
     }
 }
 

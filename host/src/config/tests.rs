@@ -98,6 +98,10 @@ fn broken_toml_is_told_with_line_and_column_and_without_its_text() {
 fn no_message_and_no_debug_output_shows_a_value() {
     let text = "[limits]\ncall_cpu_ms = 'hunter2'\n[endpoint]\nname = 'hunter2'";
     assert!(!parse(text).unwrap_err().to_string().contains("hunter2"));
+    // A token that was pasted without its quotes, and has only digits.
+    let digits = "9".repeat(40);
+    let error = parse(&format!("zone = {digits}")).unwrap_err().to_string();
+    assert!(error.contains("line 1") && !error.contains(&digits), "{error}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use crate::cli::{Exit, Failure, read_input};
+use crate::config::syntax_found;
 
 /// What a file may have at its top.
 const SORTS: [&str; 2] = ["endpoint", "recipient"];
@@ -115,13 +116,7 @@ pub(super) fn read_settings(file: &str, text: &str) -> Result<Map<String, Value>
 fn table(file: &str, text: &str) -> Result<toml::Table, SetupError> {
     text.parse::<toml::Table>().map_err(|error| {
         let (line, column) = position(text, error.span().map_or(0, |span| span.start));
-        // Not its `Display`: that one quotes the line. Of a number too long its message quotes it,
-        // and a token can be all of digits.
-        let found = match error.message() {
-            long if long.starts_with("invalid type") => "expected a number below 2^63, or a text",
-            other => other,
-        };
-        let (file, found) = (file.to_owned(), found.to_owned());
+        let (file, found) = (file.to_owned(), syntax_found(&error).to_owned());
         SetupError::Syntax { file, format: "TOML", line, column, found }
     })
 }
