@@ -171,7 +171,7 @@ impl From<TargetError> for Problem {
             TargetError::NotFound { .. } => {
                 Self::new(StatusCode::NOT_FOUND, "not-found", error.to_string())
             }
-            TargetError::Nobody => {
+            TargetError::Nobody | TargetError::TooMany { .. } => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-setup", error.to_string())
             }
         }

@@ -19,6 +19,9 @@ use crate::runtime::{Context, Draft, Fault, Formatting};
 pub const SAMPLE: &str = r#"{"title":"Sample alert","severity":"error","category":"security","type":"sample",
 "text":"This is what an alert looks like here.","entity":{"kind":"host","value":"192.0.2.1"}}"#;
 
+/// Alerts times recipients of one preview: all of it is in memory until it is shown.
+const MESSAGES_MAX: usize = 10_000;
+
 /// What would be sent.
 #[derive(Debug, Default)]
 pub struct Previewed {
@@ -71,6 +74,10 @@ impl Trial {
             return Ok(previewed);
         }
         let live = self.roster.live();
+        let count = live.recipients(tenant, "").count().saturating_mul(alerts.len());
+        if count > MESSAGES_MAX {
+            return Err(TargetError::TooMany { count });
+        }
         for entry in live.recipients(tenant, "") {
             let name = &entry.row.name;
             let Ok(destination) = &entry.built else {

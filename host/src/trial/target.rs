@@ -31,6 +31,9 @@ pub enum TargetError {
     #[error("name a `recipient`, an `endpoint`, or a `kind` with `endpoint_settings`")]
     Nobody,
 
+    #[error("that may be {count} messages; name a `recipient`, or send fewer alerts")]
+    TooMany { count: usize },
+
     #[error("what is written cannot be used")]
     Problems(Vec<Problem>),
 }
