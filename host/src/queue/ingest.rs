@@ -1,5 +1,6 @@
 //! Commits a batch: alerts, the deliveries they are owed in, and the key of the batch.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use rusqlite::params;
@@ -87,16 +88,18 @@ impl WriteJob for Ingest {
             let known = follow_episode(db, &mut one.body)?;
             let mut recipients = match (&self.within, &known) {
                 (Some(within), Some(Episode::Told(told))) => {
-                    within(&one.body.alert, Known::Told(told))
+                    Cow::Owned(within(&one.body.alert, Known::Told(told)))
                 }
-                (Some(within), Some(Episode::Repeated)) => within(&one.body.alert, Known::Repeated),
-                _ => one.recipients.clone(),
+                (Some(within), Some(Episode::Repeated)) => {
+                    Cow::Owned(within(&one.body.alert, Known::Repeated))
+                }
+                _ => Cow::Borrowed(one.recipients.as_slice()),
             };
             self.lanes.leave_closed_out(&mut recipients);
             let alert = insert_alert(db, one)?;
-            for recipient in recipients {
-                let seq = insert_delivery(db, one.body.alert.tenant, alert, recipient)?;
-                self.made.push((recipient, seq.unsigned_abs(), at));
+            for recipient in recipients.iter() {
+                let seq = insert_delivery(db, one.body.alert.tenant, alert, *recipient)?;
+                self.made.push((*recipient, seq.unsigned_abs(), at));
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The lanes of all recipients, and what they share: bounds, counts, memory for alerts.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -51,10 +52,10 @@ impl Lanes {
     }
 
     /// Takes out of `recipients` those that were removed since they were chosen.
-    pub(super) fn leave_closed_out(&self, recipients: &mut Vec<RecipientId>) {
+    pub(super) fn leave_closed_out(&self, recipients: &mut Cow<'_, [RecipientId]>) {
         let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
-        if !closed.is_empty() {
-            recipients.retain(|one| !closed.contains(one));
+        if !closed.is_empty() && recipients.iter().any(|one| closed.contains(one)) {
+            recipients.to_mut().retain(|one| !closed.contains(one));
         }
     }
 
