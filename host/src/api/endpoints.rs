@@ -4,20 +4,19 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, Request, State, rejection::QueryRejection};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::asked::{self, Asker};
+use super::edits::{self, PauseAsked};
 use super::problem::{Details, Problem};
-use super::recipients::{PauseAsked, pause_asked};
 use crate::config;
-use crate::records::rows::{Pause, PausedBy};
-use crate::roster::{Action, Edit, EndpointEntry, Expect, Standing, What};
-use crate::setup::{self, EndpointSetup, Settings, name_problem};
+use crate::records::rows::Pause;
+use crate::roster::{Edit, EndpointEntry, Expect, Standing, What};
+use crate::setup::{self, EndpointSetup, Settings};
 
 /// An endpoint, with all that is known of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -144,7 +143,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, mut value) = asked::json(request).await?;
-    let name = take_name(&mut value, None)?;
+    let name = edits::take_name(&mut value, None)?;
     put(&api, asker, name, value, Expect::Absent).await
 }
 
@@ -167,7 +166,7 @@ pub(super) async fn replace(
     request: Request,
 ) -> Result<Response, Problem> {
     let (headers, mut value) = asked::json(request).await?;
-    let name = take_name(&mut value, Some(name))?;
+    let name = edits::take_name(&mut value, Some(name))?;
     let expect = asked::expect(&headers, Expect::Any)?;
     let put = put(&api, asker, name, value, expect).await;
     put.map_err(|problem| problem.of_precondition(expect))
@@ -186,9 +185,7 @@ async fn put(
         return Err(Problem::bad_setup(problems));
     }
     let edit = Edit::Endpoint { name: name.clone(), setup, expect };
-    let changed = api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
-    let is_new = changed.changes.iter().any(|one| one.action == Action::Create);
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = edits::make(api, &asker, edit).await?;
     answer(api, &asker, &name, status)
 }
 
@@ -207,10 +204,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     headers: hyper::HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let expect = asked::expect(&headers, Expect::Present)?;
-    let edit = Edit::Remove { what: What::Endpoint, name, expect };
-    api.engine.roster.edit(asker.tenant, vec![edit], asker.who).await?;
-    Ok(StatusCode::NO_CONTENT)
+    edits::remove(&api, &asker, What::Endpoint, name, &headers).await
 }
 
 /// Sends nothing through an endpoint until it is resumed; queues are kept.
@@ -224,9 +218,9 @@ pub(super) async fn pause(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let detail = pause_asked(request).await?;
-    let pause = Some((PausedBy::Person, "by-hand".to_owned(), detail));
-    stand(&api, asker, name, pause).await
+    let detail = edits::pause_asked(request).await?;
+    edits::stand(&api, &asker, What::Endpoint, name.clone(), Some(detail)).await?;
+    answer(&api, &asker, &name, StatusCode::OK)
 }
 
 /// Sends through a paused endpoint again.
@@ -239,59 +233,14 @@ pub(super) async fn resume(
     asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    stand(&api, asker, name, None).await
-}
-
-async fn stand(
-    api: &Api,
-    asker: Asker,
-    name: String,
-    pause: Option<(PausedBy, String, String)>,
-) -> Result<Response, Problem> {
-    let expect = Expect::Present;
-    let edit = Edit::Pause { what: What::Endpoint, name: name.clone(), pause, expect };
-    api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
-    answer(api, &asker, &name, StatusCode::OK)
+    edits::stand(&api, &asker, What::Endpoint, name.clone(), None).await?;
+    answer(&api, &asker, &name, StatusCode::OK)
 }
 
 fn answer(api: &Api, asker: &Asker, name: &str, status: StatusCode) -> Result<Response, Problem> {
     let live = api.engine.roster.live();
     let entry =
         live.endpoint(asker.tenant, name).ok_or_else(|| asked::not_found("endpoint", name))?;
-    let tag = asked::etag(entry.row.stamp.revision);
-    let mut response = (status, Json(Endpoint::of(entry))).into_response();
-    response.headers_mut().insert(header::ETAG, tag);
-    if status == StatusCode::CREATED
-        && let Ok(place) = format!("/v1/endpoints/{name}").parse()
-    {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
-    Ok(response)
-}
-
-/// The name, out of the body; where the path has it, the body need not.
-pub(super) fn take_name(
-    value: &mut serde_json::Value,
-    of_path: Option<String>,
-) -> Result<String, Problem> {
-    let at = |expected: &str| {
-        let problem = config::Problem { place: "name".to_owned(), expected: expected.to_owned() };
-        Problem::bad_setup(vec![problem])
-    };
-    let written = match value.as_object_mut().and_then(|fields| fields.remove("name")) {
-        None => None,
-        Some(serde_json::Value::String(name)) => Some(name),
-        Some(_) => return Err(at("expected a text")),
-    };
-    let name = match (of_path, written) {
-        (Some(path), Some(written)) if path != written => {
-            return Err(at("expected the name that the path has; leave it out"));
-        }
-        (Some(name), _) | (None, Some(name)) => name,
-        (None, None) => return Err(at("is missing, and needed")),
-    };
-    match name_problem(&name) {
-        Some(expected) => Err(at(expected)),
-        None => Ok(name),
-    }
+    let object = Endpoint::of(entry);
+    Ok(edits::answer(status, &format!("/v1/endpoints/{name}"), object.revision, &object))
 }

@@ -4,19 +4,18 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, Request, State, rejection::QueryRejection};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::asked::{self, Asker};
-use super::endpoints::take_name;
+use super::edits::{self, PauseAsked};
 use super::problem::{Details, Problem};
 use crate::config;
-use crate::records::rows::{Pause, PausedBy};
-use crate::roster::{Action, Edit, Expect, RecipientEntry, Standing, What};
+use crate::records::rows::Pause;
+use crate::roster::{Edit, Expect, RecipientEntry, Standing, What};
 use crate::route::FilterSettings;
 use crate::setup::{self, RecipientSetup, Settings};
 
@@ -86,15 +85,6 @@ pub(super) struct NewRecipient {
     /// As the kind's `recipient_schema` describes them; they override the endpoint's.
     #[schema(required = false)]
     settings: Settings,
-}
-
-/// Why something is paused.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct PauseAsked {
-    /// For people.
-    #[schema(max_length = 256)]
-    detail: String,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -169,7 +159,7 @@ pub(super) async fn create(
     request: Request,
 ) -> Result<Response, Problem> {
     let (_, mut value) = asked::json(request).await?;
-    let name = take_name(&mut value, None)?;
+    let name = edits::take_name(&mut value, None)?;
     put(&api, asker, name, value, Expect::Absent).await
 }
 
@@ -191,7 +181,7 @@ pub(super) async fn replace(
     request: Request,
 ) -> Result<Response, Problem> {
     let (headers, mut value) = asked::json(request).await?;
-    let name = take_name(&mut value, Some(name))?;
+    let name = edits::take_name(&mut value, Some(name))?;
     let expect = asked::expect(&headers, Expect::Any)?;
     let put = put(&api, asker, name, value, expect).await;
     put.map_err(|problem| problem.of_precondition(expect))
@@ -210,9 +200,7 @@ async fn put(
         return Err(Problem::bad_setup(problems));
     }
     let edit = Edit::Recipient { name: name.clone(), setup, expect };
-    let changed = api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
-    let is_new = changed.changes.iter().any(|one| one.action == Action::Create);
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = edits::make(api, &asker, edit).await?;
     answer(api, &asker, &name, status).await
 }
 
@@ -230,10 +218,7 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     headers: hyper::HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let expect = asked::expect(&headers, Expect::Present)?;
-    let edit = Edit::Remove { what: What::Recipient, name, expect };
-    api.engine.roster.edit(asker.tenant, vec![edit], asker.who).await?;
-    Ok(StatusCode::NO_CONTENT)
+    edits::remove(&api, &asker, What::Recipient, name, &headers).await
 }
 
 /// Sends nothing to a recipient until it is resumed; its queue is kept.
@@ -247,9 +232,9 @@ pub(super) async fn pause(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let detail = pause_asked(request).await?;
-    let pause = Some((PausedBy::Person, "by-hand".to_owned(), detail));
-    stand(&api, asker, name, pause).await
+    let detail = edits::pause_asked(request).await?;
+    edits::stand(&api, &asker, What::Recipient, name.clone(), Some(detail)).await?;
+    answer(&api, &asker, &name, StatusCode::OK).await
 }
 
 /// Sends to a paused recipient again.
@@ -262,19 +247,8 @@ pub(super) async fn resume(
     asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    stand(&api, asker, name, None).await
-}
-
-async fn stand(
-    api: &Api,
-    asker: Asker,
-    name: String,
-    pause: Option<(PausedBy, String, String)>,
-) -> Result<Response, Problem> {
-    let expect = Expect::Present;
-    let edit = Edit::Pause { what: What::Recipient, name: name.clone(), pause, expect };
-    api.engine.roster.edit(asker.tenant, vec![edit], asker.who.clone()).await?;
-    answer(api, &asker, &name, StatusCode::OK).await
+    edits::stand(&api, &asker, What::Recipient, name.clone(), None).await?;
+    answer(&api, &asker, &name, StatusCode::OK).await
 }
 
 async fn answer(
@@ -287,33 +261,6 @@ async fn answer(
     let entry =
         live.recipient(asker.tenant, name).ok_or_else(|| asked::not_found("recipient", name))?;
     let pending = api.engine.records.pending_of(entry.row.id, PENDING_MAX).await?;
-    let tag = asked::etag(entry.row.stamp.revision);
-    let mut response = (status, Json(Recipient::of(entry, Some(pending)))).into_response();
-    response.headers_mut().insert(header::ETAG, tag);
-    if status == StatusCode::CREATED
-        && let Ok(place) = format!("/v1/recipients/{name}").parse()
-    {
-        response.headers_mut().insert(header::LOCATION, place);
-    }
-    Ok(response)
-}
-
-/// Why somebody pauses; an empty body says nothing about it.
-pub(super) async fn pause_asked(request: Request) -> Result<String, Problem> {
-    let is_empty = request.headers().get(header::CONTENT_LENGTH).is_none_or(|it| it == "0")
-        && !request.headers().contains_key(header::TRANSFER_ENCODING);
-    if is_empty {
-        return Ok(String::new());
-    }
-    let (_, value) = asked::json(request).await?;
-    if value.is_null() {
-        return Ok(String::new());
-    }
-    let asked: PauseAsked = serde_json::from_value(value).map_err(|_| {
-        Problem::bad_request("expected an object with `detail`, a text, or nothing")
-    })?;
-    if asked.detail.chars().count() > 256 {
-        return Err(Problem::bad_request("`detail`: expected at most 256 characters"));
-    }
-    Ok(asked.detail)
+    let object = Recipient::of(entry, Some(pending));
+    Ok(edits::answer(status, &format!("/v1/recipients/{name}"), object.revision, &object))
 }
