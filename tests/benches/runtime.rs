@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use campanile::capability::doors::Doors;
 use campanile::capability::egress::{Connector, Grant, Origin, Pool};
 use campanile::capability::http::{HttpDoor, HttpGate};
 use campanile::delivery::{Delivery, Message};
@@ -174,9 +175,9 @@ impl Stage {
         };
         let begun = Instant::now();
         for _ in 0..times {
-            let door = HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone());
+            let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
             let mut delivering =
-                Delivering::open(&self.runtime, &endpoint.kind, door).await.expect("a store");
+                Delivering::open(&self.runtime, &endpoint.kind, doors).await.expect("a store");
             for _ in 0..per_store {
                 let told = delivering.call(&message, one, settings, this).await;
                 assert_eq!(told.seen.status, Some(200), "{told:?}");

@@ -135,12 +135,13 @@ async fn an_import_outside_the_world_ends_the_start_with_its_name() {
 #[tokio::test]
 async fn an_endpoint_whose_component_reaches_beyond_its_manifest_is_refused() {
     let capture = Capture::answering([200]).await;
-    for origins in ["[]", "['{target}']", "['https://hooks.example']"] {
+    for origins in ["", "[[origin]]\nurl = '{target}'", "[[origin]]\nurl = 'https://hooks.example'"]
+    {
         let secret = "the-path-is-a-secret";
         let url = format!("{}/{secret}", capture.url());
         let site = Site::new().await;
         fs::remove_file(site.components().join("hostile")).unwrap();
-        let manifest = format!("name = 'hostile'\nworld = 'component'\norigins = {origins}");
+        let manifest = format!("name = 'hostile'\nworld = 'component'\n{origins}");
         put(&site.components(), "hostile", "hostile", &manifest);
         let engine = site.start_as_it_was().await;
         let hook = json!({"kind": "hostile", "settings": {"url": url}});

@@ -67,7 +67,7 @@ fn kind_view(kind: &Kind) -> KindView {
         title: kind.descriptor.title.clone(),
         summary: kind.descriptor.summary.clone(),
         world: kind.manifest.world.name(),
-        origins: kind.manifest.origins.clone(),
+        origins: kind.manifest.origins(),
         sha256: kind.sha256(),
         endpoint_schema: schema_value(&kind.descriptor.endpoint_schema),
         recipient_schema: schema_value(&kind.descriptor.recipient_schema),

@@ -64,8 +64,8 @@ fn show(kind: &Kind, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "sha256:  {}", kind.sha256())?;
     writeln!(out, "size:    {} bytes", kind.wasm_bytes)?;
     writeln!(out, "world:   {}", kind.manifest.world.name())?;
-    for origin in &kind.manifest.origins {
-        writeln!(out, "reaches: {} (filled in from an endpoint's settings)", plain(origin))?;
+    for origin in kind.manifest.origins() {
+        writeln!(out, "reaches: {} (filled in from an endpoint's settings)", plain(&origin))?;
     }
     for import in &kind.imports {
         writeln!(out, "imports: {}", plain(import))?;
@@ -81,7 +81,7 @@ fn view(kind: &Kind) -> Value {
         "sha256": kind.sha256(),
         "wasm_bytes": kind.wasm_bytes,
         "world": kind.manifest.world.name(),
-        "origins": kind.manifest.origins,
+        "origins": kind.manifest.origins(),
         "imports": kind.imports,
     })
 }

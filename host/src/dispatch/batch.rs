@@ -12,6 +12,7 @@ use super::lane::Health;
 use super::members::{fate_name, groups, ids, jitter, number};
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
 use super::{Destination, Dispatch};
+use crate::capability::doors::Doors;
 use crate::capability::http::HttpDoor;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
@@ -205,8 +206,9 @@ impl Batch<'_> {
         let delivering = match open {
             Some(delivering) => delivering,
             None => {
-                let door = HttpDoor::new(self.dispatch.gate.clone(), endpoint.grant.clone());
-                match Delivering::open(&self.dispatch.runtime, &endpoint.kind, door).await {
+                let doors =
+                    Doors::new(HttpDoor::new(self.dispatch.gate.clone(), endpoint.grant.clone()));
+                match Delivering::open(&self.dispatch.runtime, &endpoint.kind, doors).await {
                     Ok(delivering) => open.insert(delivering),
                     Err(fault) => return Told { outcome: Err(fault), seen: Default::default() },
                 }

@@ -58,10 +58,9 @@ impl Kinds {
                 return Err(problems);
             }
         }
-        let reach =
-            origins(&kind.descriptor.reach, &kind.manifest.origins, settings).map_err(|error| {
-                vec![Problem { place: "settings".to_owned(), expected: error.to_string() }]
-            })?;
+        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), settings).map_err(
+            |error| vec![Problem { place: "settings".to_owned(), expected: error.to_string() }],
+        )?;
         Ok(Arc::new(Endpoint {
             id: row.id,
             tenant: row.tenant,

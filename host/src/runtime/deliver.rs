@@ -12,7 +12,7 @@ use super::format::tell_log;
 use super::guest::{Guest, Moment};
 use super::session::Session;
 use super::{Fault, Runtime, convert};
-use crate::capability::http::HttpDoor;
+use crate::capability::doors::Doors;
 use crate::delivery::{Delivery, Message, Seen};
 
 const FACTS_MAX: usize = 64;
@@ -48,8 +48,8 @@ pub struct Try<'a> {
 }
 
 impl Delivering {
-    pub async fn open(runtime: &Arc<Runtime>, kind: &Kind, door: HttpDoor) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, Moment::Live, Some(door));
+    pub async fn open(runtime: &Arc<Runtime>, kind: &Kind, doors: Doors) -> Result<Self, Fault> {
+        let guest = Guest::new(&runtime.limits, Moment::Live, Some(doors));
         let session = Session::open(runtime, &kind.deliver, guest).await?;
         let asked = Duration::from_millis(kind.descriptor.deliver_ms.into());
         Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })
@@ -68,8 +68,8 @@ impl Delivering {
         settings: &str,
         this: Try<'_>,
     ) -> Told {
-        if let Some(door) = &mut self.session.store.data_mut().http {
-            door.begin(Instant::now() + self.wall - verdict_time(self.wall));
+        if let Some(doors) = &mut self.session.store.data_mut().doors {
+            doors.begin(Instant::now() + self.wall - verdict_time(self.wall));
         }
         let attempt = attempt(message, deliveries, self.wall, this);
         let message = contract_message(message);
@@ -81,8 +81,8 @@ impl Delivering {
             .await;
         let outcome = outcome.map_err(|end| self.session.fault(end));
         tell_log(&self.session, "deliver");
-        let door = self.session.store.data().http.as_ref();
-        Told { outcome, seen: door.map(|door| door.seen().clone()).unwrap_or_default() }
+        let doors = self.session.store.data().doors.as_ref();
+        Told { outcome, seen: doors.map(Doors::seen).unwrap_or_default() }
     }
 }
 
@@ -91,14 +91,14 @@ impl Delivering {
 pub async fn probe(
     runtime: &Arc<Runtime>,
     kind: &Kind,
-    door: HttpDoor,
+    doors: Doors,
     settings: &str,
     scope: kind::Scope,
 ) -> Result<Result<kind::Finding, kind::Failure>, Fault> {
-    let mut probing = Delivering::open(runtime, kind, door).await?;
+    let mut probing = Delivering::open(runtime, kind, doors).await?;
     let wall = probing.wall;
-    if let Some(door) = &mut probing.session.store.data_mut().http {
-        door.begin(Instant::now() + wall - verdict_time(wall));
+    if let Some(doors) = &mut probing.session.store.data_mut().doors {
+        doors.begin(Instant::now() + wall - verdict_time(wall));
     }
     let found = probing
         .session

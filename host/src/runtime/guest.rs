@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use wasmtime::component::ResourceTable;
 
 use super::limits::{CpuMeter, Limits, StoreBudget};
-use crate::capability::http::HttpDoor;
+use crate::capability::doors::Doors;
 use crate::capability::log::GuestLog;
 
 /// The data of one store. Made for one micro-batch of one recipient, and thrown away with it.
@@ -15,8 +15,8 @@ pub(super) struct Guest {
     pub(super) meter: Arc<CpuMeter>,
     /// Shared with the guest's standard output.
     pub(super) log: Arc<Mutex<GuestLog>>,
-    /// What the store was given toward the network; `None` while formatting.
-    pub(super) http: Option<HttpDoor>,
+    /// What the store was given; `None` while formatting.
+    pub(super) doors: Option<Doors>,
     pub(super) moment: Moment,
 }
 
@@ -30,7 +30,7 @@ pub(super) enum Moment {
 }
 
 impl Guest {
-    pub(super) fn new(limits: &Limits, moment: Moment, http: Option<HttpDoor>) -> Self {
+    pub(super) fn new(limits: &Limits, moment: Moment, doors: Option<Doors>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.store_handles_count);
         Self {
@@ -38,7 +38,7 @@ impl Guest {
             budget: StoreBudget::new(limits),
             meter: Arc::new(CpuMeter::default()),
             log: Arc::new(Mutex::new(GuestLog::new(limits.log_lines_max, limits.log_bytes_max))),
-            http,
+            doors,
             moment,
         }
     }

@@ -10,6 +10,7 @@ use super::Trial;
 use super::preview::{delivery, of_a_test};
 use super::target::{Aim, Target, TargetError};
 use crate::alert::Alert;
+use crate::capability::doors::Doors;
 use crate::capability::http::HttpDoor;
 use crate::capability::log::printable;
 use crate::delivery::{Message, OutcomeKind};
@@ -77,10 +78,10 @@ impl Trial {
         let endpoint = &aim.destination.endpoint;
         let names_recipient = target.recipient.is_some() || target.recipient_settings.is_some();
         let scope = if names_recipient { Scope::Recipient } else { Scope::Endpoint };
-        let door = HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone());
+        let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
         let _slot = slot(&self.slots).await;
         let settings = &aim.destination.settings;
-        match probe(&self.runtime, &endpoint.kind, door, settings, scope).await {
+        match probe(&self.runtime, &endpoint.kind, doors, settings, scope).await {
             Ok(Ok(finding)) => Probed {
                 certainty: match finding.certainty {
                     Certainty::Unchecked => "unchecked",
@@ -142,9 +143,9 @@ impl Trial {
             zone: &destination.zone,
             purpose: Purpose::Test,
         };
-        let door = HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone());
+        let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
         let _slot = slot(&self.slots).await;
-        let told = match Delivering::open(&self.runtime, &endpoint.kind, door).await {
+        let told = match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
             Ok(mut open) => open.call(&message, &deliveries, &destination.settings, this).await,
             Err(fault) => Told { outcome: Err(fault), seen: Default::default() },
         };

@@ -1,5 +1,6 @@
 //! Cases of `deliver`: a message and the service's answer to a verdict.
 
+use campanile::capability::doors::Doors;
 use campanile::capability::egress::{Grant, origins};
 use campanile::capability::http::HttpDoor;
 use campanile::delivery::{Delivery, Message};
@@ -59,10 +60,10 @@ impl Scene {
 
     /// The way to the origins that the settings name. Those that name none grant none, and the
     /// component is to say what is wrong.
-    pub(super) fn door(&self, stage: &Stage, kind: KindRef<'_>) -> HttpDoor {
-        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins, &self.settings);
+    pub(super) fn door(&self, stage: &Stage, kind: KindRef<'_>) -> Doors {
+        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &self.settings);
         let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach.unwrap_or_default());
-        HttpDoor::new(stage.gate.clone(), grant)
+        Doors::new(HttpDoor::new(stage.gate.clone(), grant))
     }
 
     pub(super) fn settings(&self) -> String {
