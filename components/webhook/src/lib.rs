@@ -4,6 +4,7 @@
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 mod answer;
+mod credentials;
 mod message;
 mod native;
 mod ntopng;
@@ -14,6 +15,7 @@ use campanile_guest::{
     Attempt, Context, Descriptor, Failure, Fault, Finding, Formatted, Kind, Message, Outcome,
     Scope, Subject, http,
 };
+use message::Credentials;
 
 campanile_guest::export!(Webhook);
 struct Webhook;
@@ -29,17 +31,26 @@ impl Kind for Webhook {
     }
 
     fn deliver(message: Message, settings: String, attempt: Attempt) -> Outcome {
-        match settings::read(&settings) {
-            Ok(settings) => {
-                let request = message::request(message, &settings, &attempt);
-                answer::judge(http::send(&request), &settings, &attempt)
-            }
-            Err(fault) => fault.into(),
-        }
+        let sent = || {
+            let settings = settings::read(&settings)?;
+            let credentials = Credentials {
+                authorization: credentials::authorization(&settings)?,
+                signatures: credentials::signatures(
+                    &settings,
+                    &attempt.message_id,
+                    message::seconds(&attempt),
+                )?,
+            };
+            let request = message::request(message, &settings, &attempt, credentials);
+            Ok(answer::judge(http::send(&request), &settings, &attempt))
+        };
+        sent().unwrap_or_else(|fault: Fault| fault.into())
     }
 
     fn probe(settings: String, _scope: Scope) -> Result<Finding, Failure> {
         let settings = settings::read(&settings).map_err(Failure::Misconfigured)?;
-        answer::find(http::send(&message::probe(&settings)))
+        let authorization =
+            credentials::authorization(&settings).map_err(Failure::Misconfigured)?;
+        answer::find(http::send(&message::probe(&settings, authorization)))
     }
 }

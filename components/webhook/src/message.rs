@@ -42,26 +42,60 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     messages.into_iter().collect()
 }
 
+/// What a request carries beside its message: placeholders, for the engine to fill in.
+#[derive(Debug, Default)]
+pub(crate) struct Credentials {
+    pub(crate) authorization: Option<String>,
+    pub(crate) signatures: Option<String>,
+}
+
 /// The POST that hands a message over.
-pub(crate) fn request(message: Message, settings: &Settings, attempt: &Attempt) -> Request {
+pub(crate) fn request(
+    message: Message,
+    settings: &Settings,
+    attempt: &Attempt,
+    credentials: Credentials,
+) -> Request {
     let agent = message.notes.into_iter().find(|(name, _)| name == USER_AGENT);
-    let seconds = attempt.now.unix_ms / 1000;
     let mut headers = vec![
         ("webhook-id".to_owned(), attempt.message_id.clone()),
-        ("webhook-timestamp".to_owned(), seconds.to_string()),
+        ("webhook-timestamp".to_owned(), seconds(attempt).to_string()),
     ];
+    headers.extend(credentials.signatures.map(|one| ("webhook-signature".to_owned(), one)));
     headers.extend(settings.headers.iter().cloned());
+    headers.extend(credentials.authorization.map(|one| ("authorization".to_owned(), one)));
     for (name, value) in agent.into_iter().chain([("content-type".into(), message.content_type)]) {
         if !headers.iter().any(|(one, _)| *one == name) {
             headers.push((name, value));
         }
     }
-    Request { headers, body: message.body, ..bare(Method::Post, settings) }
+    let mut request = bare(Method::Post, settings);
+    (request.headers, request.body) = (headers, message.body);
+    if let Some(secret) = &settings.shared_secret {
+        share(&mut request.body, secret);
+        request.filling = Filling::Json;
+    }
+    request
+}
+
+/// The time of an attempt that is sent and signed, in seconds since the Unix epoch.
+pub(crate) fn seconds(attempt: &Attempt) -> u64 {
+    attempt.now.unix_ms / 1000
+}
+
+/// Puts the shared secret, a placeholder, first into a body, which is a JSON object with keys.
+fn share(body: &mut Vec<u8>, secret: &str) {
+    if body.first() == Some(&b'{') {
+        let key = serde_json::json!(secret).to_string();
+        body.splice(1..1, format!(r#""sharedsecret":{key},"#).into_bytes());
+    }
 }
 
 /// Asks what the URL takes, which posts nothing.
-pub(crate) fn probe(settings: &Settings) -> Request {
-    Request { headers: settings.headers.clone(), ..bare(Method::Options, settings) }
+pub(crate) fn probe(settings: &Settings, authorization: Option<String>) -> Request {
+    let mut headers = settings.headers.clone();
+    headers.extend(authorization.map(|one| ("authorization".to_owned(), one)));
+    Request { headers, ..bare(Method::Options, settings) }
 }
 
 /// The note, and the header, that says who is asking; `deliver` is not told by itself.

@@ -6,12 +6,20 @@
 use campanile_guest::{Descriptor, Fault, Scope};
 use serde_json::{Map, Value};
 
-/// The effective settings: the endpoint's, and over them the recipient's.
+/// The effective settings: the endpoint's, and over them the recipient's. What is a credential is
+/// a placeholder for `deliver`, and not there for `format`.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) url: String,
     /// Sent with each request, in the order of their names.
     pub(crate) headers: Vec<(String, String)>,
+    pub(crate) username: Option<String>,
+    pub(crate) has_password: bool,
+    pub(crate) bearer_token: Option<String>,
+    /// For every body.
+    pub(crate) shared_secret: Option<String>,
+    /// The newest of each sort first.
+    pub(crate) signing_keys: Vec<SigningKey>,
     /// How long to wait for the whole answer, in milliseconds. Default 20,000.
     pub(crate) timeout_ms: u32,
     /// 409 means that the receiver knows the message already. Default false.
@@ -19,6 +27,40 @@ pub(crate) struct Settings {
     pub(crate) payload: Payload,
     /// The most alerts in one message. Default 10, as ntopng does it.
     pub(crate) alerts_max: usize,
+}
+
+/// A setting that signs, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SigningKey {
+    Symmetric(Age),
+    Ed25519(Age),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Age {
+    Present,
+    Previous,
+}
+
+impl SigningKey {
+    pub(crate) fn setting(self) -> &'static str {
+        match self {
+            Self::Symmetric(Age::Present) => "signing_secret",
+            Self::Symmetric(Age::Previous) => "previous_signing_secret",
+            Self::Ed25519(Age::Present) => "signing_key",
+            Self::Ed25519(Age::Previous) => "previous_signing_key",
+        }
+    }
+
+    fn of(setting: &str) -> Option<Self> {
+        let all = [
+            Self::Symmetric(Age::Present),
+            Self::Symmetric(Age::Previous),
+            Self::Ed25519(Age::Present),
+            Self::Ed25519(Age::Previous),
+        ];
+        all.into_iter().find(|key| key.setting() == setting)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +71,23 @@ pub(crate) enum Payload {
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");
 const RECIPIENT_SCHEMA: &str = include_str!("recipient.schema.json");
+
+const KNOWN: [&str; 14] = [
+    "url",
+    "headers",
+    "username",
+    "password",
+    "bearer_token",
+    "shared_secret",
+    "signing_secret",
+    "previous_signing_secret",
+    "signing_key",
+    "previous_signing_key",
+    "timeout_ms",
+    "conflict_is_duplicate",
+    "payload",
+    "max_alerts",
+];
 
 /// Headers that frame the request, which is the engine's business, or that identify the message.
 const HEADERS_REFUSED: [&str; 9] = [
@@ -69,6 +128,11 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
     let mut settings = Settings {
         url: String::new(),
         headers: vec![],
+        username: None,
+        has_password: false,
+        bearer_token: None,
+        shared_secret: None,
+        signing_keys: vec![],
         timeout_ms: 20_000,
         conflict_is_duplicate: false,
         payload: Payload::Ntopng,
@@ -79,6 +143,16 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
             "url" => (Scope::Endpoint, read_url(value).map(|url| settings.url = url)),
             "headers" => {
                 (Scope::Endpoint, read_headers(value).map(|headers| settings.headers = headers))
+            }
+            "username" => {
+                (Scope::Endpoint, read_text(value).map(|text| settings.username = Some(text)))
+            }
+            "password" => (Scope::Endpoint, read_text(value).map(|_| settings.has_password = true)),
+            "bearer_token" => {
+                (Scope::Endpoint, read_text(value).map(|text| settings.bearer_token = Some(text)))
+            }
+            "shared_secret" => {
+                (Scope::Endpoint, read_text(value).map(|text| settings.shared_secret = Some(text)))
             }
             "timeout_ms" => {
                 let range = whole_number(&value, 1000, 30_000);
@@ -95,10 +169,15 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
                 let range = whole_number(&value, 1, 100);
                 (Scope::Recipient, range.map(|count| settings.alerts_max = count as usize))
             }
-            _ => {
-                let known = "url, headers, timeout_ms, conflict_is_duplicate, payload, max_alerts";
-                return Err(wrong_settings(&format!("no setting `{name}`; there are {known}")));
-            }
+            _ => match SigningKey::of(&name) {
+                Some(key) => {
+                    (Scope::Endpoint, read_text(value).map(|_| settings.signing_keys.push(key)))
+                }
+                None => {
+                    let known = KNOWN.join(", ");
+                    return Err(wrong_settings(&format!("no setting `{name}`; there are {known}")));
+                }
+            },
         };
         read.map_err(|expected| {
             Fault::new(scope, "settings", format!("setting `{name}`: {expected}"))
@@ -107,7 +186,26 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
     if settings.url.is_empty() {
         return Err(wrong_settings("setting `url`: is missing; set where to POST alerts to"));
     }
+    check_authorization(&settings)?;
+    settings.signing_keys.sort_unstable();
     Ok(settings)
+}
+
+/// Each request says once who asks.
+fn check_authorization(settings: &Settings) -> Result<(), Fault> {
+    let ways = [
+        ("username", settings.username.is_some()),
+        ("bearer_token", settings.bearer_token.is_some()),
+        ("headers", settings.headers.iter().any(|(name, _)| name == "authorization")),
+    ];
+    let mut given = ways.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
+    match (given.next(), given.next()) {
+        (Some(one), Some(other)) => {
+            let both = format!("`{one}` and `{other}` both set `Authorization`; leave one out");
+            Err(wrong_settings(&both))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn wrong_settings(detail: &str) -> Fault {
@@ -129,6 +227,13 @@ fn read_url(value: Value) -> Result<String, String> {
         && !authority.contains('@')
         && !rest.contains(|one: char| matches!(one, '#' | '\\' | ' ') || one.is_control());
     if is_good { Ok(url) } else { Err(expected()) }
+}
+
+fn read_text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) if !text.is_empty() => Ok(text),
+        _ => Err("expected a text that is not empty".into()),
+    }
 }
 
 fn read_headers(value: Value) -> Result<Vec<(String, String)>, String> {
@@ -187,7 +292,7 @@ mod tests {
         assert_eq!(settings.url, "http://127.0.0.1:8080/a?b=c");
         assert_eq!((settings.timeout_ms, settings.alerts_max), (20_000, 10));
         assert_eq!((settings.payload, settings.conflict_is_duplicate), (Payload::Ntopng, false));
-        assert!(settings.headers.is_empty());
+        assert!(settings.headers.is_empty() && settings.signing_keys.is_empty());
 
         let settings = read(
             r#"{"url":"HTTPS://h","headers":{"X-B":"2","X-A":"1"},"timeout_ms":1000,
@@ -198,6 +303,29 @@ mod tests {
         assert_eq!((settings.payload, settings.conflict_is_duplicate), (Payload::Native, true));
         let headers = [("x-a", "1"), ("x-b", "2")].map(|(name, value)| (name.into(), value.into()));
         assert_eq!(settings.headers, headers);
+    }
+
+    #[test]
+    fn credentials_are_read_as_there_or_not_and_the_present_key_signs_first() {
+        let settings = read(
+            r#"{"url":"http://h/p1?p2","username":"ntop","password":"p3","shared_secret":"p4",
+                "previous_signing_secret":"p5","signing_secret":"p6","signing_key":"p7"}"#,
+        );
+        let settings = settings.expect("good");
+        assert_eq!(settings.username.as_deref(), Some("ntop"));
+        assert!(settings.has_password && settings.shared_secret.as_deref() == Some("p4"));
+        let keys: Vec<_> = settings.signing_keys.iter().map(|key| key.setting()).collect();
+        assert_eq!(keys, ["signing_secret", "previous_signing_secret", "signing_key"]);
+
+        let table = [
+            (r#""username":"a","bearer_token":"b""#, "`username` and `bearer_token`"),
+            (r#""username":"a","headers":{"Authorization":"b"}"#, "`username` and `headers`"),
+            (r#""bearer_token":"b","headers":{"authorization":"b"}"#, "`bearer_token` and `head"),
+        ];
+        for (more, expected) in table {
+            let fault = read(&format!(r#"{{"url":"http://h",{more}}}"#)).expect_err(more);
+            assert!(fault.detail.contains(expected), "{}", fault.detail);
+        }
     }
 
     #[test]
@@ -226,6 +354,8 @@ mod tests {
             (with(r#""timeout_ms":30001"#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""timeout_ms":"2000""#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""conflict_is_duplicate":1"#), "`conflict_is_duplicate`: expected true"),
+            (with(r#""password":7"#), "setting `password`: expected a text"),
+            (with(r#""signing_key":"""#), "setting `signing_key`: expected a text"),
             (with(r#""headers":["hunter2"]"#), "setting `headers`: expected an object"),
             (with(r#""headers":{"X-A":7}"#), "setting `headers`: expected an object"),
             (with(r#""headers":{"":"hunter2"}"#), "setting `headers`: `` is not a header name"),
