@@ -25,3 +25,4 @@ pub mod store;
 pub mod telemetry;
 pub mod tenant;
 pub mod trial;
+pub mod vault;

@@ -6,6 +6,7 @@
 mod alerts;
 mod deliveries;
 pub mod rows;
+pub(crate) mod secrets;
 
 use crate::alert::Alert;
 use crate::audit::{self, Record, Verified};
