@@ -11,15 +11,24 @@
 
 mod cipher;
 mod error;
+mod file;
 mod keys;
+mod rotate;
+mod source;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use error::VaultError;
 pub use keys::KeyId;
 use keys::Keys;
+pub use rotate::{RotateError, Rotated};
 
+use zeroize::Zeroizing;
+
+use crate::config::KeySource;
 use crate::ids::{EndpointId, RecipientId, Secret, TenantId};
 
 /// A handle to the keys; handles are clones of it.
@@ -29,6 +38,9 @@ pub struct Vault(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     keys: RwLock<Arc<Keys>>,
+    source: KeySource,
+    /// One rotation at a time.
+    turn: Mutex<()>,
 }
 
 /// Whose secret, and for what. Changing any of it makes the stored value unreadable.
@@ -86,6 +98,17 @@ pub struct Sealed {
 }
 
 impl Vault {
+    /// Reads the keys where `source` says; makes the file at the first start, when `has_secrets`
+    /// is not yet true of the store. Blocks, for as long as a key command may take.
+    pub fn open_key(source: &KeySource, has_secrets: bool) -> Result<Self, VaultError> {
+        let keys = source::keys(source, has_secrets)?;
+        Ok(Self(Arc::new(Inner {
+            keys: RwLock::new(Arc::new(keys)),
+            source: source.clone(),
+            turn: Mutex::default(),
+        })))
+    }
+
     /// Seals with the newest key. Within the write that stores it: see `records::secrets::put`.
     pub fn seal(&self, about: About, value: &Secret, now_ms: u64) -> Result<Sealed, VaultError> {
         cipher::seal(self.keys().newest(), about, value, now_ms)
@@ -101,5 +124,25 @@ impl Vault {
     /// A poisoned lock still guards a whole value: every change is one assignment.
     fn keys(&self) -> Arc<Keys> {
         Arc::clone(&self.0.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A new key as a line of a key file.
+    pub fn new_key() -> Result<Zeroizing<String>, VaultError> {
+        Ok(Keys::of(keys::Key::generate()?).text())
+    }
+
+    fn set_keys(&self, keys: Keys) {
+        *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+}
+
+#[cfg(test)]
+impl Vault {
+    /// Of a key that is nowhere but here; it cannot be rotated.
+    pub(crate) fn testing() -> Self {
+        let keys = Keys::of(keys::Key::generate().unwrap());
+        let source = KeySource::Credential { folder: None, name: "testing".into() };
+        let keys = RwLock::new(Arc::new(keys));
+        Self(Arc::new(Inner { keys, source, turn: Mutex::default() }))
     }
 }

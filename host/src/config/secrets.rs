@@ -91,8 +91,7 @@ mod tests {
 
     #[test]
     fn the_key_comes_from_one_place() {
-        let credential =
-            |name: &str| KeySource::Credential { folder: None, name: name.to_owned() };
+        let credential = |name: &str| KeySource::Credential { folder: None, name: name.to_owned() };
         let table = [
             ("", KeySource::File("/etc/c/data/secrets.key".into())),
             ("[secrets]\nkey_file = 'a.key'", KeySource::File("/etc/c/a.key".into())),

@@ -40,6 +40,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    #[expect(clippy::disallowed_methods, reason = "this folder is where processes are started")]
     fn run(self) -> Result<Zeroizing<Vec<u8>>, KeyCommandError> {
         let arguments = self.arguments()?;
         let Some((program, arguments)) = arguments.split_first() else {
@@ -89,13 +90,13 @@ impl Asked<'_> {
         // It ends with the command, or with the last that has the command's stdout.
         std::thread::Builder::new()
             .name("key-command".into())
-            .spawn(move || _ = reply.send(read_out(stdout, bytes_max).and_then(|it| ended(pid, it))))
+            .spawn(move || {
+                _ = reply.send(read_out(stdout, bytes_max).and_then(|it| ended(pid, it)))
+            })
             .map_err(failed)?;
         match answer.recv_timeout(self.within) {
             Ok(Ok(Some(printed))) => Ok(printed),
-            Ok(Ok(None)) => {
-                Err(KeyCommandError::TooMuch { program: program.into(), bytes_max })
-            }
+            Ok(Ok(None)) => Err(KeyCommandError::TooMuch { program: program.into(), bytes_max }),
             Ok(Err(source)) => Err(failed(source)),
             Err(_) => Err(KeyCommandError::Slow { program: program.into(), within: self.within }),
         }
@@ -112,7 +113,9 @@ impl Asked<'_> {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 return Err(self.malformed());
             }
-            Err(source) => return Err(KeyCommandError::Unreadable { path: self.file.into(), source }),
+            Err(source) => {
+                return Err(KeyCommandError::Unreadable { path: self.file.into(), source });
+            }
             Ok(_) if text.len() as u64 > FILE_BYTES_MAX => return Err(self.malformed()),
             Ok(_) => {}
         }
@@ -129,8 +132,7 @@ impl Asked<'_> {
 
     /// Whoever can change the file or the program decides what runs with our rights.
     fn check(self, file: &File, path: &Path) -> Result<(), KeyCommandError> {
-        let unreadable =
-            |source| KeyCommandError::Unreadable { path: path.into(), source };
+        let unreadable = |source| KeyCommandError::Unreadable { path: path.into(), source };
         let about = file.metadata().map_err(unreadable)?;
         if !about.is_file() {
             return Err(KeyCommandError::NoFile { path: path.into() });
@@ -151,9 +153,7 @@ fn open(path: &Path, flags: OFlags) -> Result<File, KeyCommandError> {
     match rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()) {
         Ok(file) => Ok(file.into()),
         Err(rustix::io::Errno::LOOP) => Err(KeyCommandError::NoFile { path: path.into() }),
-        Err(error) => {
-            Err(KeyCommandError::Unreadable { path: path.into(), source: error.into() })
-        }
+        Err(error) => Err(KeyCommandError::Unreadable { path: path.into(), source: error.into() }),
     }
 }
 

@@ -106,10 +106,12 @@ mod tests {
             let sealed = seal(&key, about(), &Secret::new(value.into()), 5).unwrap();
             assert_eq!(open(&key, &sealed).unwrap().expose(), value);
             assert_eq!(sealed.bytes.len(), value.len() + TAG_BYTES);
-            let shown = sealed.bytes.windows(value.len().max(1)).any(|part| part == value.as_bytes());
+            let shown =
+                sealed.bytes.windows(value.len().max(1)).any(|part| part == value.as_bytes());
             assert!(!shown);
         }
-        let [one, other] = [(); 2].map(|()| seal(&key, about(), &Secret::new("x".into()), 5).unwrap());
+        let [one, other] =
+            [(); 2].map(|()| seal(&key, about(), &Secret::new("x".into()), 5).unwrap());
         assert_ne!(one.nonce, other.nonce);
     }
 

@@ -48,7 +48,10 @@ fn script(ground: &Ground, text: &str) -> String {
 #[test]
 fn a_command_is_run_without_a_shell_or_our_environment() {
     let ground = Ground::new();
-    let program = script(&ground, r#"printf '%s|' "$@" "$PWD" "$(env | grep -c -v -E '^(PATH|PWD|_|SHLVL)=')""#);
+    let program = script(
+        &ground,
+        r#"printf '%s|' "$@" "$PWD" "$(env | grep -c -v -E '^(PATH|PWD|_|SHLVL)=')""#,
+    );
     let lines = format!("{program}\n$(id)\na b\n*\n");
     assert_eq!(ground.run(&lines).unwrap(), b"$(id)|a b|*|/|0|");
     let array = format!("['{program}', '$(id)', \"a b\",\n  '*']\n");
