@@ -13,9 +13,11 @@ use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
 use crate::dispatch::backoff::Backoff;
 use crate::dispatch::{RetryPolicy, Site};
 use crate::queue::QueueLimits;
+use crate::records::secrets;
 use crate::roster::Kinds;
 use crate::runtime::{Catalog, Limits, Runtime};
-use crate::store::StoreLimits;
+use crate::store::{Store, StoreLimits};
+use crate::vault::Vault;
 
 /// Instances beside those that deliver: a preview, a description.
 const SPARE_INSTANCES: u32 = 16;
@@ -55,6 +57,16 @@ pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })
+}
+
+/// The keys of the secrets. A key command may take its time, so it waits on a thread of its own.
+pub(super) async fn vault(config: &Config, store: &Store) -> Result<Vault, AppError> {
+    let has_secrets = store.read(secrets::any).await?;
+    let source = config.key.clone();
+    let opening = tokio::task::spawn_blocking(move || Vault::open_key(&source, has_secrets));
+    // It is not canceled, and a panic in it is a mistake of ours.
+    let opened = opening.await.map_err(|_| AppError::Ended { part: "the vault" })?;
+    Ok(opened?)
 }
 
 pub(super) fn slots(limits: &LimitsConfig) -> Arc<Semaphore> {
