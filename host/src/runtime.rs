@@ -38,6 +38,7 @@ pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
 pub use manifest::{Manifest, World};
 
+use crate::telemetry::LimitHits;
 use compile::CodeCache;
 use engine::Ticker;
 use guest::Guest;
@@ -47,6 +48,7 @@ pub struct Runtime {
     engine: Engine,
     pub allocation: Allocation,
     limits: Limits,
+    limit_hits: LimitHits,
     cache: CodeCache,
     ticker: Arc<Ticker>,
     /// One place fewer than cores, so that a guest that computes leaves one to the rest.
@@ -73,6 +75,7 @@ impl Runtime {
         Ok(Arc::new(Self {
             allocation,
             limits,
+            limit_hits: LimitHits::default(),
             cache: CodeCache::open(cache_dir)?,
             ticker: Ticker::start(&engine)?,
             places: Arc::new(Semaphore::new((cores - 1).max(1))),
@@ -84,6 +87,11 @@ impl Runtime {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How often calls have hit which limit.
+    pub fn limit_hits(&self) -> &LimitHits {
+        &self.limit_hits
     }
 
     /// Gauges of the pool; `None` where instances are allocated on demand.

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
 use super::AppError;
+use crate::capability::budget::CallLimits;
 use crate::capability::egress::{Connector, Pool};
 use crate::capability::http::HttpGate;
 use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
@@ -99,6 +100,12 @@ impl From<&LimitsConfig> for Limits {
             log_lines_max: config.log_lines_max,
             log_bytes_max: config.log_bytes_max,
             response_bytes_max: config.response_bytes_max.get(),
+            call: CallLimits {
+                calls_max: config.call_hostcalls_max.get(),
+                sends_max: config.call_sends_max.get(),
+                out_bytes_max: config.call_out_bytes_max.get(),
+                in_bytes_max: config.call_in_bytes_max.get(),
+            },
         }
     }
 }

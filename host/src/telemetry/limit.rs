@@ -34,7 +34,7 @@ pub enum Limit {
     BytesOut,
     /// `limits.call_in_bytes_max`
     BytesIn,
-    /// `limits.tenant_instances_max`, or the tenant's part of `limits.calls_count`.
+    /// `limits.instances_per_tenant_max`, or the tenant's part of `limits.calls_count`.
     Instances,
 }
 
