@@ -55,8 +55,8 @@ pub struct Kind {
     pub imports: Vec<String>,
     pub code: Code,
     pub descriptor: kind::Descriptor,
-    /// What it says of itself, to be kept; `None`: it was kept before, and not asked again.
-    pub described: Option<String>,
+    /// It described itself at this start; else what was kept of that is taken.
+    pub is_new: bool,
     pub(super) format: EveryKindPre<Guest>,
     pub(super) deliver: EveryKindPre<Guest>,
     folder: PathBuf,
@@ -83,6 +83,11 @@ impl Kind {
     /// SHA-256 of the wasm, in hexadecimal.
     pub fn sha256(&self) -> String {
         hexadecimal(&self.digest)
+    }
+
+    /// What it says of itself, to be kept.
+    pub fn kept(&self) -> String {
+        descriptor::write(&self.descriptor)
     }
 
     /// What it may do, line by line, in words.
@@ -254,7 +259,7 @@ async fn load(
         wasm_bytes: wasm.len(),
         imports,
         code,
-        described: (!is_known).then(|| descriptor::write(&descriptor)),
+        is_new: !is_known,
         descriptor,
         format,
         deliver,
