@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use crate::api::{BindError, Engine, Server};
 use crate::clock::Clock;
 use crate::config::{Config, List, Problem};
+use crate::dispatch::guard::BanGuard;
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
@@ -70,6 +71,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         policy: trial.policy,
         batch_max: trial.batch_max,
         slots: Arc::clone(&trial.slots),
+        guard: Arc::new(BanGuard::new(build::guard_rules(&config.guard))),
+        records: records.clone(),
         roster: roster.clone(),
     });
 

@@ -11,13 +11,16 @@ use super::AppError;
 use crate::capability::budget::CallLimits;
 use crate::capability::egress::{Connector, Pool};
 use crate::capability::http::HttpGate;
-use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
+use crate::config::{
+    AlertPart, ComponentConfig, Config, GuardConfig, LimitsConfig, Problem, RetryConfig,
+};
 use crate::dispatch::backoff::Backoff;
+use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::queue::QueueLimits;
 use crate::records::components;
 use crate::roster::{Approvals, Installed, Kinds, State, component_row};
-use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime};
+use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
 
@@ -38,6 +41,7 @@ pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
     // What is in the folder is looked at later, and that it is there now.
     runtime::folders(&config.components_dir)?;
     let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
+    runtime.withhold(withholding(&config.components));
     let wrong = |problems| AppError::Config { path: config.path.clone(), problems };
     let zone = TimeZone::get(&config.zone).map_err(|_| {
         let expected = "expected an IANA time zone such as `Europe/Rome`; the package `tzdata` \
@@ -107,6 +111,24 @@ fn tell(one: &Installed) {
     }
 }
 
+fn withholding(components: &[ComponentConfig]) -> Withholding {
+    let mut withholding = Withholding::default();
+    for component in components {
+        let drops = |part| component.drop.contains(&part);
+        let withheld = Withheld {
+            raw: drops(AlertPart::Raw),
+            labels: drops(AlertPart::Labels),
+            annotations: drops(AlertPart::Annotations),
+            parties: drops(AlertPart::Parties),
+        };
+        match component.name.as_str() {
+            "*" => withholding.others = withheld,
+            name => _ = withholding.by_name.insert(name.to_owned(), withheld),
+        }
+    }
+    withholding
+}
+
 pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
     Arc::new(HttpGate {
         connector: Connector::default(),
@@ -119,6 +141,15 @@ pub(super) fn slots(limits: &LimitsConfig, hits: &LimitHits) -> Arc<Slots> {
     let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
     let one_tenant = limits.instances_per_tenant_max.unwrap_or(limits.calls_count);
     Slots::new(count(limits.calls_count), count(one_tenant), hits.clone())
+}
+
+pub(super) fn guard_rules(guard: &GuardConfig) -> GuardRules {
+    let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    GuardRules {
+        window_ms: u64::from(guard.window_s.get()).saturating_mul(1_000),
+        slow_count: count(guard.refusals_slow),
+        stop_count: count(guard.refusals_stop),
+    }
 }
 
 pub(super) fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
