@@ -220,4 +220,4 @@ const METADATA: [IpAddr; 13] = [
 ];
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
