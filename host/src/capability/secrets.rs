@@ -9,6 +9,7 @@ mod credential;
 mod fill;
 mod json;
 mod keyring;
+pub mod oauth2;
 mod place;
 mod redact;
 mod template;
