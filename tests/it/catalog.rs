@@ -191,7 +191,8 @@ async fn a_component_waits_until_it_is_approved_and_works_from_then_on_without_a
     let capture = Capture::answering([200]).await;
     let site = with_stranger(&capture, HOSTILE).await;
     let engine = site.start_as_it_was().await;
-    let refused = engine.call("POST", "/v1/apply", &json!({ "set": "test", "setup": site.setup() })).await;
+    let refused =
+        engine.call("POST", "/v1/apply", &json!({ "set": "test", "setup": site.setup() })).await;
     assert_eq!(refused.status, 422, "{}", refused.text());
     assert!(refused.text().contains("campanile component approve hostile"), "{}", refused.text());
     let probe = json!({ "kind": "hostile", "endpoint_settings": { "url": capture.url() } });
@@ -202,7 +203,7 @@ async fn a_component_waits_until_it_is_approved_and_works_from_then_on_without_a
     assert_eq!((&seen["state"], &seen["approved"]), (&json!("waiting"), &json!(null)));
     let does = seen["does"].to_string();
     assert!(does.contains("sends HTTP requests to where the setting `url` points"), "{does}");
-    assert!(does.contains("settings: attack, only_bad, target, url, where"), "{does}");
+    assert!(does.contains("of an endpoint: attack, only_bad, target, url, where"), "{does}");
     let mut other = seen.clone();
     other["hash"] = json!("0".repeat(64));
     for (hash, status, code) in
@@ -321,7 +322,8 @@ async fn a_broken_component_is_told_of_and_the_engine_runs() {
     let kinds = engine.get("/v1/kinds").await.json();
     assert!(!kinds.to_string().contains("hostile"), "{kinds}");
     assert_eq!(engine.get("/readyz").await.status, 200);
-    let refused = engine.call("POST", "/v1/apply", &json!({ "set": "test", "setup": site.setup() })).await;
+    let refused =
+        engine.call("POST", "/v1/apply", &json!({ "set": "test", "setup": site.setup() })).await;
     assert!(refused.status == 422 && refused.text().contains(said), "{}", refused.text());
     let answer = approve(&engine, &found).await;
     assert_eq!((answer.status, &answer.json()["code"]), (409, &json!("component-broken")));
