@@ -277,7 +277,8 @@ enum Turn {
 fn link_components(to: &Path) {
     fs::create_dir(to).expect("a folder in a folder of our own");
     for from in ["components", "test-components"] {
-        for kind in fs::read_dir(target().join(from)).into_iter().flatten().flatten() {
+        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
+        for kind in built.filter(|one| one.path().is_dir()) {
             symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
         }
     }
