@@ -2,7 +2,8 @@
 //!
 //! Promise: every problem is reported at once, each with its place, what was expected, and what to
 //! do; no value of a setting is ever printed. This file is the only one that reads environment
-//! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
+//! variables: `CAMPANILE_CONFIG` (path of the configuration), `CAMPANILE_LOG` (filter of logs), and
+//! `CREDENTIALS_DIRECTORY` (where systemd puts the credentials of a service).
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
@@ -10,6 +11,7 @@ mod egress;
 mod guard;
 mod limits;
 mod reading;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +31,7 @@ pub use limits::{
 };
 use reading::Reading;
 pub(crate) use reading::expectation;
+pub use secrets::{KeySource, SecretsConfig};
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -62,6 +65,8 @@ pub struct Config {
     pub egress: EgressConfig,
     /// Ceilings by the tenant's name; one that is not named has the defaults.
     pub tenants: BTreeMap<String, TenantConfig>,
+    /// Where the key is that secrets are sealed with.
+    pub key: KeySource,
 }
 
 impl Config {
@@ -107,6 +112,11 @@ pub fn path(given: Option<PathBuf>) -> PathBuf {
 /// Filter of the logs, from `CAMPANILE_LOG`: `info`, or per module `warn,campanile::queue=debug`.
 pub fn log_filter() -> Option<String> {
     std::env::var("CAMPANILE_LOG").ok().filter(|set| !set.is_empty())
+}
+
+/// Where systemd put the credentials of this service.
+fn credentials_dir() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|set| !set.is_empty()).map(Into::into)
 }
 
 /// Why the configuration cannot be used.
@@ -167,6 +177,7 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    secrets: SecretsConfig,
 }
 
 impl Default for Top {
@@ -187,6 +198,7 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -214,6 +226,7 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
     }
@@ -238,6 +251,7 @@ impl Top {
         self.guard.check(reading);
         guard::check_components(&self.component, reading);
         self.retry.check(reading);
+        self.secrets.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -251,6 +265,7 @@ impl Top {
             zone: self.zone,
             locale: self.locale,
             components_dir: plain_path(&base.join(&self.components_dir)),
+            key: self.secrets.source(base, &data_dir, credentials_dir()),
             data_dir,
             cache_dir,
             api: self.api,
