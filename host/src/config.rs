@@ -7,16 +7,24 @@
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
+mod egress;
+mod guard;
 mod limits;
 mod reading;
 mod secrets;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use egress::{
+    ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
+    TenantConfig,
+};
+pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
@@ -48,10 +56,15 @@ pub struct Config {
     pub api: ApiConfig,
     pub ingest: IngestConfig,
     pub limits: LimitsConfig,
+    pub guard: GuardConfig,
+    pub components: Vec<ComponentConfig>,
     pub dispatch: DispatchConfig,
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub egress: EgressConfig,
+    /// Ceilings by the tenant's name; one that is not named has the defaults.
+    pub tenants: BTreeMap<String, TenantConfig>,
     /// Where the key is that secrets are sealed with.
     pub key: KeySource,
 }
@@ -66,15 +79,18 @@ impl Config {
 
     /// Checks `text` as the content of `path`; reads no file but the machine's host name.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let table = text.parse::<toml::Table>().map_err(|error| {
+        let mut table = text.parse::<toml::Table>().map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             let found = syntax_found(&error).to_owned();
             ConfigError::Syntax { path: path.to_owned(), line, column, found }
         })?;
 
         let mut reading = Reading::default();
+        let base = path.parent().unwrap_or(Path::new(""));
+        let egress = EgressConfig::read(&mut table, base, &mut reading);
+        let tenants = egress::tenants(&mut table, &mut reading);
         let top = Top::read(table, &mut reading);
-        let config = top.check(path, &mut reading);
+        let config = Config { egress, tenants, ..top.check(path, &mut reading) };
         if reading.problems.is_empty() {
             Ok(config)
         } else {
@@ -154,6 +170,8 @@ struct Top {
     api: ApiConfig,
     ingest: IngestConfig,
     limits: LimitsConfig,
+    guard: GuardConfig,
+    component: Vec<ComponentConfig>,
     dispatch: DispatchConfig,
     retry: RetryConfig,
     queue: QueueConfig,
@@ -173,6 +191,8 @@ impl Default for Top {
             api: ApiConfig::default(),
             ingest: IngestConfig::default(),
             limits: LimitsConfig::default(),
+            guard: GuardConfig::default(),
+            component: Vec::new(),
             dispatch: DispatchConfig::default(),
             retry: RetryConfig::default(),
             queue: QueueConfig::default(),
@@ -200,6 +220,7 @@ impl Top {
             api: reading.section("api", &mut table),
             ingest: reading.section("ingest", &mut table),
             limits: reading.section("limits", &mut table),
+            guard: reading.section("guard", &mut table),
             dispatch: reading.section("dispatch", &mut table),
             retry: reading.section("retry", &mut table),
             queue: reading.section("queue", &mut table),
@@ -227,6 +248,8 @@ impl Top {
         }
         self.api.check(reading);
         self.limits.check(reading);
+        self.guard.check(reading);
+        guard::check_components(&self.component, reading);
         self.retry.check(reading);
         self.secrets.check(reading);
 
@@ -248,10 +271,14 @@ impl Top {
             api: self.api,
             ingest: self.ingest,
             limits: self.limits,
+            guard: self.guard,
+            components: self.component,
             dispatch: self.dispatch,
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            egress: EgressConfig::default(),
+            tenants: BTreeMap::new(),
         }
     }
 }
@@ -311,7 +338,7 @@ fn host_name() -> String {
 }
 
 /// Line and column, both from 1, of a byte offset; columns are characters.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

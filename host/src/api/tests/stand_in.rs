@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,10 +15,10 @@ use super::peer::{self, Answer, Peer};
 use crate::capability::egress::{Connector, Pool};
 use crate::capability::http::HttpGate;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeySource};
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
 use crate::dispatch::backoff::Backoff;
-use crate::dispatch::{RetryPolicy, Site};
+use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::ids::{MessageId, RecipientId, Secret, TenantId};
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::{Records, rows, secrets};
@@ -68,8 +68,9 @@ impl StandIn {
             zone_name: "UTC".to_owned(),
             zone: TimeZone::UTC,
         };
-        let kinds = Kinds::new(Arc::new(Catalog::default()), site).unwrap();
-        let vault = Vault::open_key(&config.key, false).unwrap();
+        let kinds = Kinds::new(Arc::new(Catalog::default()), site);
+        let key = KeySource::File(folder.path().join("secrets.key"));
+        let vault = Vault::open_key(&key, false).unwrap();
         let roster = Roster::open(&store, &queue, kinds).await.unwrap();
         let trial = Arc::new(Trial {
             runtime,
@@ -87,7 +88,7 @@ impl StandIn {
                 },
                 attempts_max: 1,
             },
-            slots: Arc::new(Semaphore::new(1)),
+            slots: Slots::new(1, 1, Default::default()),
             batch_max: 1,
             roster: roster.clone(),
         });
