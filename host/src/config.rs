@@ -6,6 +6,7 @@
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
+mod files;
 mod limits;
 mod reading;
 
@@ -15,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use files::FilesConfig;
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
@@ -49,6 +51,7 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub files: FilesConfig,
 }
 
 impl Config {
@@ -149,6 +152,7 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    files: FilesConfig,
 }
 
 impl Default for Top {
@@ -167,6 +171,7 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            files: FilesConfig::default(),
         }
     }
 }
@@ -193,6 +198,7 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            files: reading.section("files", &mut table),
             ..reading.table("", table)
         }
     }
@@ -215,6 +221,7 @@ impl Top {
         self.api.check(reading);
         self.limits.check(reading);
         self.retry.check(reading);
+        self.files.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -222,6 +229,8 @@ impl Top {
             Some(dir) => plain_path(&base.join(dir)),
             None => data_dir.join("cache"),
         };
+        let mut files = self.files;
+        files.root = files.root.map(|root| plain_path(&base.join(root)));
         Config {
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
@@ -237,6 +246,7 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            files,
         }
     }
 }

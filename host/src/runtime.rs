@@ -36,7 +36,7 @@ pub use engine::Allocation;
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
-pub use manifest::{Manifest, World};
+pub use manifest::{Access, FolderAsked, Manifest, World};
 
 use crate::telemetry::LimitHits;
 use compile::CodeCache;

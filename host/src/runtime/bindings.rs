@@ -18,6 +18,12 @@ wasmtime::component::bindgen!({
     world: "campanile:host/every-kind",
     imports: {
         "campanile:endpoint/http.send": async | trappable,
+        "campanile:endpoint/files.read": async | trappable,
+        "campanile:endpoint/files.append": async | trappable,
+        "campanile:endpoint/files.size": async | trappable,
+        "campanile:endpoint/files.rename": async | trappable,
+        "campanile:endpoint/files.remove": async | trappable,
+        "campanile:endpoint/files.names": async | trappable,
         default: trappable,
     },
     exports: { default: async },

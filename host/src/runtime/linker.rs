@@ -2,6 +2,7 @@
 //! `probe` get the ones their store was granted.
 
 mod closed;
+mod files;
 
 use std::sync::PoisonError;
 
@@ -9,7 +10,7 @@ use tracing::Level;
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::{files, http, log, net, secrets};
+use super::bindings::{files as files_contract, http, log, net, secrets};
 use super::guest::Guest;
 use super::{RuntimeError, inert};
 use crate::capability::http::denied;
@@ -20,6 +21,7 @@ pub(super) fn for_format(engine: &Engine) -> Result<Linker<Guest>, RuntimeError>
     let mut linker = Linker::new(engine);
     link_closed(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| files_contract::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
 }
@@ -29,6 +31,9 @@ pub(super) fn for_deliver(engine: &Engine) -> Result<Linker<Guest>, RuntimeError
     let mut linker = Linker::new(engine);
     link_closed(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest)))
+        .and_then(|()| {
+            files_contract::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+        })
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
 }
@@ -38,8 +43,7 @@ fn link_closed(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     inert::link(linker)?;
     log::add_to_linker::<_, Log>(linker, |guest| LogDoor(guest))?;
     net::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)?;
-    secrets::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)?;
-    files::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)
+    secrets::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)
 }
 
 struct Granted;

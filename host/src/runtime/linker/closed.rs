@@ -111,7 +111,7 @@ fn no_files<T>() -> wasmtime::Result<Result<T, files::FileError>> {
 }
 
 impl files::Host for ClosedDoor {
-    fn read(
+    async fn read(
         &mut self,
         _folder: String,
         _name: String,
@@ -119,7 +119,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn append(
+    async fn append(
         &mut self,
         _folder: String,
         _name: String,
@@ -128,7 +128,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn size(
+    async fn size(
         &mut self,
         _folder: String,
         _name: String,
@@ -136,7 +136,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn rename(
+    async fn rename(
         &mut self,
         _folder: String,
         _old: String,
@@ -145,7 +145,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn remove(
+    async fn remove(
         &mut self,
         _folder: String,
         _name: String,
@@ -153,7 +153,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn names(
+    async fn names(
         &mut self,
         _folder: String,
     ) -> wasmtime::Result<Result<Vec<String>, files::FileError>> {
