@@ -6,9 +6,10 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::schema::Schemas;
-use crate::capability::egress::{Grant, origins};
+use crate::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
 use crate::config::Problem;
 use crate::dispatch::{Destination, Endpoint, Site};
+use crate::ids::TenantId;
 use crate::records::rows::{EndpointRow, RecipientRow};
 use crate::runtime::{Catalog, Kind};
 
@@ -18,6 +19,7 @@ pub struct Kinds {
     catalog: Arc<Catalog>,
     schemas: HashMap<String, Schemas>,
     site: Site,
+    egress: Policy,
 }
 
 impl Kinds {
@@ -31,7 +33,18 @@ impl Kinds {
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self { catalog, schemas, site }) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(Self { catalog, schemas, site, egress: Policy::default() })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The same kinds, under what the operator lets endpoints reach.
+    #[must_use]
+    pub fn with_egress(mut self, policy: Policy) -> Self {
+        self.egress = policy;
+        self
     }
 
     pub fn catalog(&self) -> &Arc<Catalog> {
@@ -61,12 +74,20 @@ impl Kinds {
         let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), settings).map_err(
             |error| vec![Problem { place: "settings".to_owned(), expected: error.to_string() }],
         )?;
+        let origins = reach.into_iter().map(OriginGrant::whole).collect();
+        let reach = Reach { origins, targets: Vec::new() };
+        let way = Way::of(&self.egress, &tenant_name(row.tenant), &row.name);
+        let grant = Grant::new(row.tenant, row.id, reach, Arc::new(way));
+        let problems = grant.problems("settings");
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Arc::new(Endpoint {
             id: row.id,
             tenant: row.tenant,
             name: row.name.clone(),
             kind: Arc::clone(kind),
-            grant: Grant::new(row.tenant, row.id, reach),
+            grant,
             settings: settings.clone(),
         }))
     }
@@ -101,4 +122,9 @@ impl Kinds {
             }]
         })
     }
+}
+
+/// The name under which the configuration speaks of a tenant.
+fn tenant_name(tenant: TenantId) -> String {
+    if tenant == TenantId::DEFAULT { "default".to_owned() } else { tenant.to_string() }
 }
