@@ -3,6 +3,7 @@
 
 mod closed;
 mod files;
+mod net;
 
 use std::sync::PoisonError;
 
@@ -10,7 +11,7 @@ use tracing::Level;
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::{files as files_contract, http, log, net, secrets};
+use super::bindings::{self, http, log, secrets};
 use super::guest::Guest;
 use super::{RuntimeError, inert};
 use crate::capability::http::denied;
@@ -21,7 +22,8 @@ pub(super) fn for_format(engine: &Engine) -> Result<Linker<Guest>, RuntimeError>
     let mut linker = Linker::new(engine);
     link_closed(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
-        .and_then(|()| files_contract::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| bindings::net::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| bindings::files::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
 }
@@ -32,7 +34,10 @@ pub(super) fn for_deliver(engine: &Engine) -> Result<Linker<Guest>, RuntimeError
     link_closed(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest)))
         .and_then(|()| {
-            files_contract::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+            bindings::net::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+        })
+        .and_then(|()| {
+            bindings::files::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
         })
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
@@ -42,7 +47,6 @@ pub(super) fn for_deliver(engine: &Engine) -> Result<Linker<Guest>, RuntimeError
 fn link_closed(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     inert::link(linker)?;
     log::add_to_linker::<_, Log>(linker, |guest| LogDoor(guest))?;
-    net::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)?;
     secrets::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)
 }
 
