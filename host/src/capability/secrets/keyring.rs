@@ -312,7 +312,7 @@ impl Keyring {
     }
 
     /// Redacts an answer's body; of one that was cut also the beginning of a secret at its end.
-    pub(super) fn redact_body(&self, body: &mut Vec<u8>, is_whole: bool) {
+    pub(in super::super) fn redact_body(&self, body: &mut Vec<u8>, is_whole: bool) {
         if let Some(redacted) = self.redacted(body) {
             *body = redacted;
         }
