@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -24,6 +25,7 @@ pub struct Site {
     recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
+    has_egress_grant: bool,
     _turn: Turn,
 }
 
@@ -46,7 +48,16 @@ impl Site {
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
         link_components(&folder.path().join("components"));
         let (tables, endpoints, recipients) = (BTreeMap::new(), Map::new(), Map::new());
-        let site = Self { folder, tables, endpoints, recipients, address_space: None, _turn: turn };
+        let site = Self {
+            folder,
+            tables,
+            endpoints,
+            recipients,
+            address_space: None,
+            has_egress_grant: true,
+            _turn: turn,
+        };
+        site.build_in();
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
     }
@@ -65,6 +76,13 @@ impl Site {
     #[must_use]
     pub fn with_address_space(mut self, bytes: u64) -> Self {
         self.address_space = Some(bytes / 1024);
+        self
+    }
+
+    /// Lets endpoints reach public addresses alone: not the servers of tests.
+    #[must_use]
+    pub fn without_egress_grant(mut self) -> Self {
+        self.has_egress_grant = false;
         self
     }
 
@@ -185,12 +203,36 @@ impl Site {
             }
             text += &(lines.join("\n") + "\n");
         }
+        if self.has_egress_grant {
+            text += EGRESS_GRANT;
+        }
         text
     }
 
     /// Where its components are, each a folder or a link to one.
     pub fn components(&self) -> PathBuf {
         self.folder.path().join("components")
+    }
+
+    /// Lets every component that is there now be used without anybody's approval. So it is for those
+    /// that were there from the beginning.
+    pub fn build_in(&self) {
+        let mut lock = String::new();
+        for kind in fs::read_dir(self.components()).into_iter().flatten().flatten() {
+            let read = |name| fs::read(kind.path().join(name));
+            let (Ok(wasm), Ok(manifest)) = (read("component.wasm"), read("component.toml")) else {
+                continue;
+            };
+            let manifest_text = String::from_utf8_lossy(&manifest);
+            let name = manifest_text.lines().find_map(|line| line.strip_prefix("name = "));
+            let name = name.unwrap_or_default().trim_matches(['"', '\'']);
+            let hexadecimal = |bytes: &[u8]| -> String {
+                bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+            };
+            let whole = [hexadecimal(&Sha256::digest(&wasm)).as_bytes(), &manifest].concat();
+            writeln!(lock, "{}  {name}", hexadecimal(&Sha256::digest(whole))).expect("a string");
+        }
+        fs::write(self.components().join("builtin.lock"), lock).expect("a folder of our own");
     }
 
     pub fn folder(&self) -> &Path {
@@ -213,6 +255,15 @@ impl Site {
     }
 }
 
+/// Lets every endpoint reach the servers of tests, all of which are on this machine.
+pub const EGRESS_GRANT: &str = r#"
+[[egress.grant]]
+endpoints = ["*"]
+networks = ["127.0.0.0/8", "::1"]
+ports = ["1-65535"]
+clear_text = true
+"#;
+
 /// Tests that measure take turns with all others.
 static GROUND: RwLock<()> = RwLock::const_new(());
 
@@ -226,7 +277,8 @@ enum Turn {
 fn link_components(to: &Path) {
     fs::create_dir(to).expect("a folder in a folder of our own");
     for from in ["components", "test-components"] {
-        for kind in fs::read_dir(target().join(from)).into_iter().flatten().flatten() {
+        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
+        for kind in built.filter(|one| one.path().is_dir()) {
             symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
         }
     }
