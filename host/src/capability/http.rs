@@ -133,7 +133,7 @@ impl HttpDoor {
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
         let mut answer = self.read(target.key, connection, answer, until, calls).await?;
-        redact(&mut answer, keyring);
+        redact(&mut answer, keyring, &target.to);
         Ok(answer)
     }
 
@@ -318,14 +318,14 @@ fn checked(
     Ok(checked)
 }
 
-/// Takes secrets out of an answer.
-fn redact(answer: &mut contract::Response, keyring: &Keyring) {
+/// Takes secrets out of what `peer` answered.
+fn redact(answer: &mut contract::Response, keyring: &Keyring, peer: &str) {
     for (_, value) in &mut answer.headers {
-        if let Some(redacted) = keyring.redacted(value.as_bytes()) {
+        if let Some(redacted) = keyring.redacted_from(peer, value.as_bytes()) {
             *value = String::from_utf8_lossy(&redacted).into_owned();
         }
     }
-    keyring.redact_body(&mut answer.body, answer.ending == contract::Ending::Complete);
+    keyring.redact_body(peer, &mut answer.body, answer.ending == contract::Ending::Complete);
 }
 
 fn misused(misuse: &Misuse) -> contract::HttpError {
