@@ -7,64 +7,136 @@ use campanile_tests::engine::Engine;
 use campanile_tests::site::Site;
 use serde_json::{Value, json};
 
-/// Where, which attack, and how its only try may be recorded.
-type Row = (&'static str, &'static str, &'static [&'static str]);
+use super::{Attack, Chapter};
+
+/// Where, which attack, what it does, and how its only try may be recorded.
+type Row = (&'static str, &'static str, &'static str, &'static [&'static str]);
 
 const ATTACKS: &[Row] = &[
-    ("format", "loop", &["fault: cpu-limit"]),
-    ("format", "loop-with-log", &["fault: cpu-limit"]),
+    ("format", "loop", "computes for ever", &["fault: cpu-limit"]),
+    (
+        "format",
+        "loop-with-log",
+        "calls the engine for ever: a storm of log lines",
+        &["fault: cpu-limit"],
+    ),
     // Where the clock stands, an hour is over at once.
-    ("format", "sleep", &["delivered: 200"]),
-    ("format", "allocate", &["fault: memory-limit"]),
-    ("format", "recurse", &["fault: stack-overflow"]),
-    ("format", "return-1gib", &["fault: result-too-large"]),
-    ("format", "many-strings", &["fault: result-too-large"]),
-    ("format", "not-utf8", &["fault: trap"]),
-    ("format", "open-10000-handles", &["fault: handles"]),
-    ("format", "trap", &["fault: trap"]),
-    ("format", "panic", &["fault: trap"]),
-    ("format", "exit", &["fault: exit"]),
-    ("format", "positions-missing", &["fault: contract"]),
-    ("format", "positions-double", &["fault: contract"]),
-    ("format", "positions-beyond", &["fault: contract"]),
-    ("deliver", "loop", &["fault: cpu-limit"]),
-    ("deliver", "loop-with-log", &["fault: cpu-limit"]),
-    ("deliver", "sleep", &["fault: wall-limit"]),
-    ("deliver", "allocate", &["fault: memory-limit"]),
-    ("deliver", "recurse", &["fault: stack-overflow"]),
-    ("deliver", "return-1gib", &["fault: result-too-large"]),
-    ("deliver", "many-strings", &["fault: result-too-large"]),
-    ("deliver", "not-utf8", &["fault: trap"]),
-    ("deliver", "open-10000-handles", &["fault: handles"]),
-    ("deliver", "trap", &["fault: trap"]),
-    ("deliver", "panic", &["fault: trap"]),
-    ("deliver", "exit", &["fault: exit"]),
+    ("format", "sleep", "waits for an hour, on a clock that stands", &["delivered: 200"]),
+    ("format", "allocate", "grows its memory until that is refused", &["fault: memory-limit"]),
+    ("format", "recurse", "calls itself until the engine's stack ends", &["fault: stack-overflow"]),
+    (
+        "format",
+        "return-1gib",
+        "returns 1 GiB that lies in one mebibyte of its memory",
+        &["fault: result-too-large"],
+    ),
+    ("format", "many-strings", "returns 300,000 pairs of strings", &["fault: result-too-large"]),
+    ("format", "not-utf8", "returns a string that is not UTF-8", &["fault: trap"]),
+    ("format", "open-10000-handles", "holds 10,000 handles", &["fault: handles"]),
+    ("format", "trap", "traps", &["fault: trap"]),
+    ("format", "panic", "panics", &["fault: trap"]),
+    ("format", "exit", "ends itself, as a program does", &["fault: exit"]),
+    (
+        "format",
+        "positions-missing",
+        "leaves an alert out of all its messages",
+        &["fault: contract"],
+    ),
+    ("format", "positions-double", "tells an alert in two messages", &["fault: contract"]),
+    ("format", "positions-beyond", "tells an alert that it was not given", &["fault: contract"]),
+    ("deliver", "loop", "computes for ever", &["fault: cpu-limit"]),
+    (
+        "deliver",
+        "loop-with-log",
+        "calls the engine for ever: a storm of log lines",
+        &["fault: cpu-limit"],
+    ),
+    ("deliver", "sleep", "waits for an hour", &["fault: wall-limit"]),
+    ("deliver", "allocate", "grows its memory until that is refused", &["fault: memory-limit"]),
+    (
+        "deliver",
+        "recurse",
+        "calls itself until the engine's stack ends",
+        &["fault: stack-overflow"],
+    ),
+    (
+        "deliver",
+        "return-1gib",
+        "returns 1 GiB that lies in one mebibyte of its memory",
+        &["fault: result-too-large"],
+    ),
+    ("deliver", "many-strings", "returns 300,000 pairs of strings", &["fault: result-too-large"]),
+    ("deliver", "not-utf8", "returns a string that is not UTF-8", &["fault: trap"]),
+    ("deliver", "open-10000-handles", "holds 10,000 handles", &["fault: handles"]),
+    ("deliver", "trap", "traps", &["fault: trap"]),
+    ("deliver", "panic", "panics", &["fault: trap"]),
+    ("deliver", "exit", "ends itself, as a program does", &["fault: exit"]),
     // A lie about the outcome: nobody knows what was sent.
-    ("deliver", "lie-verdicts", &["fault: contract", "uncertain: contract"]),
-    ("deliver", "lie-delivered", &["uncertain: no-egress"]),
-    ("deliver", "huge-carry", &["fault: contract", "uncertain: contract"]),
+    (
+        "deliver",
+        "lie-verdicts",
+        "gives a verdict more than there are alerts",
+        &["fault: contract", "uncertain: contract"],
+    ),
+    (
+        "deliver",
+        "lie-delivered",
+        "says that it has delivered, and has sent nothing",
+        &["uncertain: no-egress"],
+    ),
+    (
+        "deliver",
+        "huge-carry",
+        "wants 1 MiB kept for its next attempt",
+        &["fault: contract", "uncertain: contract"],
+    ),
     // Floods are cut or ended, as the bound demands; the rest of the call counts.
-    ("deliver", "huge-detail", &["rejected: rejected"]),
+    ("deliver", "huge-detail", "gives a reason of 1 MiB", &["rejected: rejected"]),
     (
         "deliver",
         "log-bytes",
-        &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large"],
+        "logs 1 GiB",
+        &["rejected: rejected", "fault: cpu-limit", "fault: wall-limit"],
     ),
-    ("deliver", "log-lines", &["rejected: rejected", "fault: cpu-limit"]),
-    ("deliver", "log-controls", &["rejected: rejected"]),
+    ("deliver", "log-lines", "logs a million lines", &["rejected: rejected", "fault: cpu-limit"]),
+    (
+        "deliver",
+        "log-controls",
+        "logs ends of lines and a terminal's escapes",
+        &["rejected: rejected"],
+    ),
     (
         "deliver",
         "stdout-flood",
+        "writes 1 GiB to standard output",
         &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large", "fault: trap"],
     ),
     (
         "deliver",
         "stderr-flood",
+        "writes 1 GiB to standard error",
         &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large", "fault: trap"],
     ),
-    ("deliver", "secrets-call", &["rejected: rejected"]),
-    ("deliver", "net-call", &["rejected: rejected"]),
+    ("deliver", "secrets-call", "asks for secrets that it has none of", &["rejected: rejected"]),
+    ("deliver", "net-call", "dials what it was not granted", &["rejected: rejected"]),
 ];
+
+pub(super) fn chapter() -> Chapter {
+    let attacks = ATTACKS.iter().map(|(place, attack, does, outcomes)| Attack {
+        name: format!("{attack} in `{place}`"),
+        does: (*does).to_owned(),
+        outcome: format!("`{}`", outcomes.join("` or `")),
+    });
+    Chapter {
+        title: "Components that attack while they run",
+        about: "The outcome is what the record of the attempt says. The next delivery, to the same endpoint and to\nothers, works; memory stays flat over many rounds of these.\n",
+        tested: (
+            "hostile/running.rs",
+            "every_attack_ends_with_its_name_and_the_next_delivery_works",
+        ),
+        attacks: attacks.collect(),
+    }
+}
 
 /// An endpoint and a recipient of its own for every attack, which its category addresses.
 async fn besieged(capture: &Capture) -> Site {
@@ -80,7 +152,7 @@ async fn besieged(capture: &Capture) -> Site {
             &json!({}),
             &json!({ "minimum_severity": "none", "categories": ["ops"] }),
         );
-    for &(place, attack, _) in ATTACKS {
+    for &(place, attack, ..) in ATTACKS {
         let settings = json!({
             "url": capture.url(), "attack": attack, "where": place, "only_bad": true,
             "target": format!("tcp://{}", capture.address()),
@@ -111,7 +183,7 @@ async fn every_attack_ends_with_its_name_and_the_next_delivery_works() {
     let capture = Capture::answering([200]).await;
     let engine = besieged(&capture).await.start().await;
     let mut wrong = Vec::new();
-    for &(place, attack, expected) in ATTACKS {
+    for &(place, attack, _, expected) in ATTACKS {
         let category = format!("{place}-{attack}");
         let bad = tell(&engine, "bad", &category).await;
         let record = engine.record_of(&bad).await;
@@ -141,9 +213,9 @@ async fn memory_stays_flat_over_many_rounds_of_attacks() {
     let engine = besieged(&capture).await.start().await;
     let mut resident = Vec::new();
     for _ in 0..ROUNDS {
-        let attacks = ATTACKS.iter().filter(|(_, attack, _)| !SLOW.contains(attack));
+        let attacks = ATTACKS.iter().filter(|(_, attack, ..)| !SLOW.contains(attack));
         let mut told = Vec::new();
-        for (place, attack, _) in attacks {
+        for (place, attack, ..) in attacks {
             told.push(tell(&engine, "bad", &format!("{place}-{attack}")).await);
         }
         for bad in told {
