@@ -38,7 +38,7 @@ impl Authority {
 
     /// A server with a certificate for these names and addresses.
     pub fn server(&self, names: &[&str]) -> TlsAcceptor {
-        self.acceptor(params(names))
+        self.acceptor(&params(names))
     }
 
     /// The same, with a certificate that ran out long ago.
@@ -46,10 +46,10 @@ impl Authority {
         let mut params = params(names);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2002, 1, 1);
-        self.acceptor(params)
+        self.acceptor(&params)
     }
 
-    fn acceptor(&self, params: CertificateParams) -> TlsAcceptor {
+    fn acceptor(&self, params: &CertificateParams) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         let chain = vec![certificate.der().clone(), self.0.der().clone()];
