@@ -6,6 +6,7 @@
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
+mod guard;
 mod limits;
 mod reading;
 
@@ -15,6 +16,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
@@ -45,6 +47,8 @@ pub struct Config {
     pub api: ApiConfig,
     pub ingest: IngestConfig,
     pub limits: LimitsConfig,
+    pub guard: GuardConfig,
+    pub components: Vec<ComponentConfig>,
     pub dispatch: DispatchConfig,
     pub retry: RetryConfig,
     pub queue: QueueConfig,
@@ -144,6 +148,8 @@ struct Top {
     api: ApiConfig,
     ingest: IngestConfig,
     limits: LimitsConfig,
+    guard: GuardConfig,
+    component: Vec<ComponentConfig>,
     dispatch: DispatchConfig,
     retry: RetryConfig,
     queue: QueueConfig,
@@ -162,6 +168,8 @@ impl Default for Top {
             api: ApiConfig::default(),
             ingest: IngestConfig::default(),
             limits: LimitsConfig::default(),
+            guard: GuardConfig::default(),
+            component: Vec::new(),
             dispatch: DispatchConfig::default(),
             retry: RetryConfig::default(),
             queue: QueueConfig::default(),
@@ -188,6 +196,7 @@ impl Top {
             api: reading.section("api", &mut table),
             ingest: reading.section("ingest", &mut table),
             limits: reading.section("limits", &mut table),
+            guard: reading.section("guard", &mut table),
             dispatch: reading.section("dispatch", &mut table),
             retry: reading.section("retry", &mut table),
             queue: reading.section("queue", &mut table),
@@ -214,6 +223,8 @@ impl Top {
         }
         self.api.check(reading);
         self.limits.check(reading);
+        self.guard.check(reading);
+        guard::check_components(&self.component, reading);
         self.retry.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
@@ -233,6 +244,8 @@ impl Top {
             api: self.api,
             ingest: self.ingest,
             limits: self.limits,
+            guard: self.guard,
+            components: self.component,
             dispatch: self.dispatch,
             retry: self.retry,
             queue: self.queue,
@@ -296,7 +309,7 @@ fn host_name() -> String {
 }
 
 /// Line and column, both from 1, of a byte offset; columns are characters.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)

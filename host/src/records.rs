@@ -4,6 +4,7 @@
 //! number of rows. Ids are never reused.
 
 mod alerts;
+pub mod components;
 mod deliveries;
 pub mod rows;
 

@@ -1,14 +1,15 @@
 //! One recipient's lane: takes what is due while there is a slot, and drains when told to stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span};
 
-use super::{Destination, Dispatch, batch};
+use super::guard::Held;
+use super::{Destination, Dispatch, Slot, batch};
 use crate::queue::Lease;
 use crate::store::StoreError;
 
@@ -19,6 +20,8 @@ pub(super) struct Health {
     /// Something is misconfigured, and a pause is being written.
     stopped: AtomicBool,
     changed: Notify,
+    /// Where the last request went.
+    origin: Mutex<Option<Arc<str>>>,
 }
 
 impl Health {
@@ -38,6 +41,18 @@ impl Health {
     pub(super) fn go_on(&self) {
         self.stopped.store(false, Ordering::Relaxed);
         self.changed.notify_waiters();
+    }
+
+    pub(super) fn went_to(&self, origin: &str) {
+        let mut last = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != Some(origin) {
+            *last = Some(origin.into());
+        }
+    }
+
+    /// Where the last request went, and the next one very likely goes.
+    pub(super) fn origin(&self) -> Option<Arc<str>> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns while nothing is misconfigured. Safe to drop.
@@ -69,11 +84,16 @@ pub(super) async fn run(
             Some(joined) = in_flight.join_next() => finish(&dispatch, &destination, joined)?,
             // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
             // while all slots are taken.
-            slot = slot(&dispatch, &destination, &health, &turns) => {
+            right = right(&dispatch, &destination, &health, &turns) => {
                 // Whoever was told that it is paused or changed may count on it, even before this
                 // lane is told to stop.
                 if !is_current(&dispatch, &destination) {
                     break;
+                }
+                // Else it would be formatted only to be given back.
+                if let Some(held) = held(&dispatch, &destination, &health) {
+                    dispatch.queue.hold(destination.id, held.until_ms);
+                    continue;
                 }
                 let Some(lease) = dispatch.queue.lease(destination.id, dispatch.batch_max).await? else {
                     continue;
@@ -83,7 +103,7 @@ pub(super) async fn run(
                     Arc::clone(&destination),
                     Arc::clone(&health),
                     lease,
-                    slot,
+                    right,
                 );
                 in_flight.spawn(attempt.instrument(span(&destination)));
             }
@@ -100,24 +120,29 @@ fn is_current(dispatch: &Dispatch, destination: &Arc<Destination>) -> bool {
     live.destinations.get(&destination.id).is_some_and(|now| Arc::ptr_eq(now, destination))
 }
 
+/// What keeps it from sending where it sent last.
+fn held(dispatch: &Dispatch, destination: &Destination, health: &Health) -> Option<Held> {
+    dispatch.guard.held(&health.origin()?, destination.by(), dispatch.clock.now_ms())
+}
+
 /// The right to call: one of this recipient's, one of all.
-struct Slot {
+struct Right {
     _turn: OwnedSemaphorePermit,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 /// Waits until something is due, and until this recipient and the engine have a slot for it.
-async fn slot(
+async fn right(
     dispatch: &Dispatch,
     destination: &Destination,
     health: &Health,
     turns: &Arc<Semaphore>,
-) -> Slot {
+) -> Right {
     dispatch.queue.due(destination.id).await;
     let turn = acquire(turns).await;
-    let slot = acquire(&dispatch.slots).await;
+    let slot = dispatch.slots.acquire(destination.endpoint.tenant).await;
     health.is_well().await;
-    Slot { _turn: turn, _slot: slot }
+    Right { _turn: turn, _slot: slot }
 }
 
 async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -133,11 +158,11 @@ async fn attempt(
     destination: Arc<Destination>,
     health: Arc<Health>,
     lease: Lease,
-    slot: Slot,
+    right: Right,
 ) -> Result<(), StoreError> {
     let settled = batch::send(&dispatch, &destination, &health, lease).await;
     // Waiting for the disk takes no slot; the store bounds how much may wait for it.
-    drop(slot);
+    drop(right);
     for settled in settled? {
         settled.await?;
     }

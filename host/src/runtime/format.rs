@@ -12,7 +12,7 @@ use super::bindings::{EveryKindPre, kind};
 use super::catalog::Kind;
 use super::guest::{Guest, Moment};
 use super::session::Session;
-use super::{Fault, Runtime, convert};
+use super::{Fault, Runtime, Withheld, convert};
 use crate::capability::log::printable;
 use crate::delivery::Delivery;
 
@@ -29,6 +29,7 @@ pub struct Formatting {
     session: Session,
     batch_max: usize,
     wall: Duration,
+    withheld: Withheld,
 }
 
 impl std::fmt::Debug for Formatting {
@@ -61,9 +62,14 @@ pub struct Draft {
 
 impl Formatting {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, Moment::Still, None);
+        let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
         let session = Session::open(runtime, &kind.format, guest).await?;
-        Ok(Self { session, batch_max: kind.batch_max(), wall: runtime.limits.call_wall })
+        Ok(Self {
+            session,
+            batch_max: kind.batch_max(),
+            wall: runtime.limits.call_wall,
+            withheld: runtime.withheld_from(kind),
+        })
     }
 
     /// CPU used since the last time this was asked.
@@ -84,7 +90,8 @@ impl Formatting {
         zone: &TimeZone,
     ) -> Result<Result<Made, kind::Fault>, Fault> {
         debug_assert!(!deliveries.is_empty() && deliveries.len() <= self.batch_max);
-        let subjects: Vec<_> = deliveries.iter().map(|one| subject(one, zone)).collect();
+        let withheld = self.withheld;
+        let subjects: Vec<_> = deliveries.iter().map(|one| subject(one, zone, withheld)).collect();
         let wall = self.wall;
         let made = self
             .session
@@ -117,7 +124,7 @@ pub(super) async fn describe(
     runtime: &Arc<Runtime>,
     pre: &EveryKindPre<Guest>,
 ) -> Result<kind::Descriptor, Fault> {
-    let guest = Guest::new(&runtime.limits, Moment::Still, None);
+    let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
     let mut session = Session::open(runtime, pre, guest).await?;
     let wall = runtime.limits.call_wall;
     let descriptor = session
@@ -136,9 +143,9 @@ pub(super) async fn describe(
     }
 }
 
-fn subject(delivery: &Delivery, zone: &TimeZone) -> kind::Subject {
+fn subject(delivery: &Delivery, zone: &TimeZone, withheld: Withheld) -> kind::Subject {
     kind::Subject {
-        alert: convert::alert(&delivery.alert, zone),
+        alert: convert::alert(&delivery.alert, zone, withheld),
         previous: delivery.previous.clone(),
     }
 }

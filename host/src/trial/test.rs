@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::ToSchema;
 
 use super::Trial;
@@ -79,7 +78,7 @@ impl Trial {
         let names_recipient = target.recipient.is_some() || target.recipient_settings.is_some();
         let scope = if names_recipient { Scope::Recipient } else { Scope::Endpoint };
         let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
-        let _slot = slot(&self.slots).await;
+        let _slot = self.slots.acquire(endpoint.tenant).await;
         let settings = &aim.destination.settings;
         match probe(&self.runtime, &endpoint.kind, doors, settings, scope).await {
             Ok(Ok(finding)) => Probed {
@@ -144,7 +143,7 @@ impl Trial {
             purpose: Purpose::Test,
         };
         let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
-        let _slot = slot(&self.slots).await;
+        let _slot = self.slots.acquire(endpoint.tenant).await;
         let told = match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
             Ok(mut open) => open.call(&message, &deliveries, &destination.settings, this).await,
             Err(fault) => Told { outcome: Err(fault), seen: Default::default() },
@@ -162,12 +161,6 @@ impl Trial {
             summary: draft.summary,
         }
     }
-}
-
-/// A right to call, shared with deliveries.
-pub(super) async fn slot(slots: &Semaphore) -> Option<SemaphorePermit<'_>> {
-    // Only a closed semaphore refuses, and nobody closes this one.
-    slots.acquire().await.ok()
 }
 
 fn shown(key: &str, value: &str) -> (String, String) {

@@ -18,7 +18,7 @@ const ATTACKS: &[Row] = &[
         "format",
         "loop-with-log",
         "calls the engine for ever: a storm of log lines",
-        &["fault: cpu-limit"],
+        &["fault: calls-limit", "fault: cpu-limit"],
     ),
     // Where the clock stands, an hour is over at once.
     ("format", "sleep", "waits for an hour, on a clock that stands", &["delivered: 200"]),
@@ -49,7 +49,7 @@ const ATTACKS: &[Row] = &[
         "deliver",
         "loop-with-log",
         "calls the engine for ever: a storm of log lines",
-        &["fault: cpu-limit"],
+        &["fault: calls-limit", "fault: cpu-limit"],
     ),
     ("deliver", "sleep", "waits for an hour", &["fault: wall-limit"]),
     ("deliver", "allocate", "grows its memory until that is refused", &["fault: memory-limit"]),
@@ -98,7 +98,12 @@ const ATTACKS: &[Row] = &[
         "logs 1 GiB",
         &["rejected: rejected", "fault: cpu-limit", "fault: wall-limit"],
     ),
-    ("deliver", "log-lines", "logs a million lines", &["rejected: rejected", "fault: cpu-limit"]),
+    (
+        "deliver",
+        "log-lines",
+        "logs a million lines",
+        &["rejected: rejected", "fault: calls-limit", "fault: cpu-limit"],
+    ),
     (
         "deliver",
         "log-controls",
