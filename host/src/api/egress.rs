@@ -83,8 +83,8 @@ fn is_allowed(lines: &[Line]) -> bool {
     const ANY: &str = "address";
     let is_refused = |line: &&Line| line.standing == Standing::Refused;
     let mut addresses = lines.iter().filter(|line| line.rule == ANY).peekable();
-    let is_reached = addresses.peek().is_none()
-        || addresses.any(|line| line.standing == Standing::Passed);
+    let is_reached =
+        addresses.peek().is_none() || addresses.any(|line| line.standing == Standing::Passed);
     is_reached && !lines.iter().filter(|line| line.rule != ANY).any(|line| is_refused(&line))
 }
 

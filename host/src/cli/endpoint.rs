@@ -6,8 +6,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::assign::Assigned;
-use super::egress;
 use super::client::{Target, segment};
+use super::egress;
 use super::named::{self, NameArgs, PauseArgs, SettingsFile, What, read_name};
 use super::output::{self, cell, plain, when};
 use super::{Common, Failure};

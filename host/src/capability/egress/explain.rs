@@ -158,7 +158,10 @@ impl Grant {
     pub fn rules(&self) -> Vec<Line> {
         let mut told = Told::default();
         for one in self.origins() {
-            told.passed("origin", format!("{}: {}; paths from {}", one.origin, one.methods, one.path));
+            told.passed(
+                "origin",
+                format!("{}: {}; paths from {}", one.origin, one.methods, one.path),
+            );
         }
         for target in self.targets() {
             told.passed("target", target.to_string());
