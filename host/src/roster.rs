@@ -6,11 +6,15 @@
 //!
 //! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
 
+mod build;
 mod change;
 mod kinds;
+mod lay;
 mod live;
+mod moved;
 mod plan;
 mod schema;
+mod secrets;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -32,6 +36,7 @@ use crate::store::{Refusal, Store, StoreError, Weight};
 
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
 pub use kinds::Kinds;
+pub(crate) use lay::{Before, Laid};
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
 
 /// A handle to the roster. There is one per store; handles are clones of it.
@@ -221,7 +226,12 @@ impl Inner {
         let plan = plan::plan(live, tenant, wanted, &self.kinds, now_ms)?;
         let next = Arc::new(live.next(plan.rows, plan.newest, &self.kinds));
         let mut problems = plan.problems;
-        problems.extend(next.problems_of(tenant, &plan.places));
+        for one in next.problems_of(tenant, &plan.places) {
+            // The first problem of a place is the cause of the next.
+            if !problems.iter().any(|known| known.place == one.place) {
+                problems.push(one);
+            }
+        }
         if problems.is_empty() {
             Ok(Changed { changes: plan.changes, unchanged: plan.unchanged, live: next })
         } else {

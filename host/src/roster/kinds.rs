@@ -1,37 +1,72 @@
-//! What rows are checked against, and made into what dispatch needs: kinds, their schemas, the site.
+//! What rows are checked against, and made into what dispatch needs: kinds, their schemas, what the
+//! operator lets endpoints reach, the site.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::schema::Schemas;
-use crate::capability::egress::{Grant, origins};
+use super::secrets::{Bindings, SecretSettings};
+use crate::capability::egress::{Policy, Way};
 use crate::config::Problem;
-use crate::dispatch::{Destination, Endpoint, Site};
-use crate::records::rows::{EndpointRow, RecipientRow};
+use crate::dispatch::Site;
+use crate::ids::TenantId;
+use crate::records::rows::EndpointRow;
 use crate::runtime::{Catalog, Kind};
+use crate::setup::Settings;
 
 /// The installed kinds with their schemas, and who this installation is.
 #[derive(Debug)]
 pub struct Kinds {
     catalog: Arc<Catalog>,
-    schemas: HashMap<String, Schemas>,
-    site: Site,
+    of_kinds: HashMap<String, OfKind>,
+    pub(super) site: Site,
+    egress: Policy,
+    /// Names of tenants, as the configuration speaks of them.
+    tenants: BTreeMap<TenantId, String>,
+}
+
+#[derive(Debug)]
+struct OfKind {
+    schemas: Schemas,
+    secrets: SecretSettings,
 }
 
 impl Kinds {
     /// `Err`: components whose schemas cannot be used.
     pub fn new(catalog: Arc<Catalog>, site: Site) -> Result<Self, Vec<Problem>> {
-        let mut schemas = HashMap::with_capacity(catalog.kinds().len());
+        let mut of_kinds = HashMap::with_capacity(catalog.kinds().len());
         let mut problems = Vec::new();
         for kind in catalog.kinds() {
             match Schemas::of(kind) {
-                Ok(of_kind) => _ = schemas.insert(kind.name.clone(), of_kind),
+                Ok(schemas) => {
+                    let secrets = SecretSettings::of(&kind.manifest);
+                    of_kinds.insert(kind.name.clone(), OfKind { schemas, secrets });
+                }
                 Err(found) => problems.extend(found),
             }
         }
-        if problems.is_empty() { Ok(Self { catalog, schemas, site }) } else { Err(problems) }
+        if problems.is_empty() {
+            let (egress, tenants) = (Policy::default(), BTreeMap::new());
+            Ok(Self { catalog, of_kinds, site, egress, tenants })
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The same kinds, under what the operator lets endpoints reach.
+    #[must_use]
+    pub fn with_egress(mut self, policy: Policy) -> Self {
+        self.egress = policy;
+        self
+    }
+
+    /// The same kinds, for these tenants.
+    #[must_use]
+    pub(super) fn with_tenants(mut self, tenants: BTreeMap<TenantId, String>) -> Self {
+        self.tenants = tenants;
+        self
     }
 
     pub fn catalog(&self) -> &Arc<Catalog> {
@@ -43,52 +78,48 @@ impl Kinds {
         &self.site.zone
     }
 
-    /// Whether the value of this setting is never shown.
-    pub fn is_secret(&self, kind: &str, setting: &str) -> bool {
-        self.schemas.get(kind).is_some_and(|schemas| schemas.is_secret(setting))
+    pub(super) fn schemas(&self, kind: &str) -> Option<&Schemas> {
+        self.of_kinds.get(kind).map(|of| &of.schemas)
     }
 
-    /// An endpoint that can be sent through, or all that is wrong with it, by place beneath it.
-    pub fn endpoint(&self, row: &EndpointRow) -> Result<Arc<Endpoint>, Vec<Problem>> {
-        let kind = self.kind(&row.setup.kind)?;
-        let settings = row.setup.settings.as_map();
-        if let Some(schemas) = self.schemas.get(&kind.name) {
-            let problems = schemas.endpoint("settings", settings);
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-        }
-        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), settings).map_err(
-            |error| vec![Problem { place: "settings".to_owned(), expected: error.to_string() }],
-        )?;
-        Ok(Arc::new(Endpoint {
-            id: row.id,
-            tenant: row.tenant,
-            name: row.name.clone(),
-            kind: Arc::clone(kind),
-            grant: Grant::new(row.tenant, row.id, reach),
-            settings: settings.clone(),
-        }))
+    /// Which settings of a kind are kept apart; `None`: it is not installed.
+    pub(super) fn secrets(&self, kind: &str) -> Option<&SecretSettings> {
+        self.of_kinds.get(kind).map(|of| &of.secrets)
     }
 
-    /// A recipient that can be sent to, or all that is wrong with its settings.
-    pub fn recipient(
+    /// Whether the value of a setting is not shown although it is not kept apart.
+    pub(super) fn is_unshown(&self, kind: &str, setting: &str) -> bool {
+        self.of_kinds.get(kind).is_some_and(|of| {
+            let top = super::secrets::top(setting);
+            of.schemas.is_secret(setting) && of.secrets.at_top(top).is_none()
+        })
+    }
+
+    /// What the secrets of an endpoint and its recipients are bound to. `None`: its kind is not
+    /// installed, or its settings for TLS are wrong, which is told when it is built.
+    pub(super) fn bindings(
         &self,
-        row: &RecipientRow,
-        endpoint: &Arc<Endpoint>,
-    ) -> Result<Arc<Destination>, Vec<Problem>> {
-        let settings = row.setup.settings.as_map();
-        if let Some(schemas) = self.schemas.get(&endpoint.kind.name) {
-            let problems = schemas.recipient("settings", settings);
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-        }
-        let endpoint = Arc::clone(endpoint);
-        Ok(Arc::new(Destination::new(row.id, &row.name, endpoint, settings, &self.site)))
+        tenant: TenantId,
+        name: &str,
+        kind: &str,
+        settings: &Settings,
+    ) -> Option<Bindings<'_>> {
+        let (kind, secrets) = (self.catalog.kind(kind)?, self.secrets(kind)?);
+        Bindings::new(kind, secrets, settings.as_map(), self.way(tenant, name)).ok()
     }
 
-    fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
+    pub(super) fn bindings_of(&self, row: &EndpointRow) -> Option<Bindings<'_>> {
+        self.bindings(row.tenant, &row.name, &row.setup.kind, &row.setup.settings)
+    }
+
+    /// What the operator grants an endpoint of this name.
+    pub(super) fn way(&self, tenant: TenantId, name: &str) -> Way {
+        // A tenant without a row has no name that the operator could have written.
+        let tenant = self.tenants.get(&tenant).map_or("", String::as_str);
+        Way::of(&self.egress, tenant, name)
+    }
+
+    pub(super) fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
         self.catalog.kind(name).ok_or_else(|| {
             let names: Vec<_> =
                 self.catalog.kinds().iter().map(|kind| kind.name.as_str()).collect();

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::capability::log::printable;
 use crate::config::Problem;
 use crate::runtime::Kind;
+use crate::setup::wipe;
 
 /// Longest text of a component that is quoted, in bytes.
 const QUOTED_BYTES_MAX: usize = 256;
@@ -126,7 +127,7 @@ impl Schema {
     }
 
     fn check(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
-        let settings = Value::Object(settings.clone());
+        let mut settings = Value::Object(settings.clone());
         let mut problems = Vec::new();
         for error in self.validator.iter_errors(&settings) {
             for (at, expected) in self.faults(&error) {
@@ -137,6 +138,7 @@ impl Schema {
                 }
             }
         }
+        wipe(&mut settings);
         problems
     }
 
