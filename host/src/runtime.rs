@@ -5,11 +5,14 @@
 //!
 //! Not here: what a component is given (`capability`), and when it is called (`dispatch`).
 
+mod agree;
 pub mod bindings;
+mod builtin;
 mod catalog;
 mod compile;
 mod convert;
 mod deliver;
+mod descriptor;
 mod engine;
 mod fault;
 mod format;
@@ -19,6 +22,7 @@ mod limits;
 mod linker;
 mod manifest;
 mod session;
+mod words;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,7 +33,8 @@ use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, PoolingAllocatorMetrics};
 
-pub use catalog::{Catalog, Kind};
+pub use builtin::ComponentHash;
+pub use catalog::{Broken, Catalog, Kept, Kind, folders};
 pub use compile::Code;
 pub use deliver::{Delivering, Told, Try, probe};
 pub use engine::Allocation;
@@ -41,6 +46,8 @@ pub use manifest::{Manifest, World};
 use compile::CodeCache;
 use engine::Ticker;
 use guest::Guest;
+
+use crate::config::{List, Problem};
 
 /// The engine and what all its components share. One per process.
 pub struct Runtime {
@@ -117,11 +124,23 @@ pub enum RuntimeError {
     #[error("`{path}` is larger than {bytes_max} bytes", path = path.display())]
     TooLarge { path: PathBuf, bytes_max: u64 },
 
-    #[error("`{path}`: {detail}", path = path.display())]
-    Manifest { path: PathBuf, detail: String },
+    #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
+    Manifest { path: PathBuf, problems: Vec<Problem> },
 
-    #[error("`{path}` holds a second component `{component}`; remove one of them", path = path.display())]
-    Twice { component: String, path: PathBuf },
+    #[error(
+        "component `{component}` is in `{path}` and in `{other}`; remove one of them",
+        path = path.display(), other = other.display()
+    )]
+    Twice { component: String, path: PathBuf, other: PathBuf },
+
+    #[error("`{path}` cannot be read; make it readable, or run `make components`", path = path.display())]
+    LockUnreadable { path: PathBuf, source: io::Error },
+
+    #[error(
+        "`{path}`: line {line}: expected a SHA-256 in hexadecimal, two blanks, and the name of a \
+         component; run `make components`", path = path.display()
+    )]
+    Lock { path: PathBuf, line: usize },
 
     #[error("component `{component}` is machine code, not WebAssembly; only the engine makes that")]
     Precompiled { component: String },
@@ -140,6 +159,9 @@ pub enum RuntimeError {
     #[error("component `{component}` cannot describe itself")]
     Describe { component: String, source: Fault },
 
-    #[error("component `{component}` says that its name is `{described}`; its manifest must agree")]
-    Name { component: String, described: String },
+    #[error(
+        "component `{component}` says of itself what its manifest does not:{list}",
+        list = List(problems)
+    )]
+    Disagrees { component: String, problems: Vec<Problem> },
 }
