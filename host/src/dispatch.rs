@@ -30,7 +30,7 @@ use crate::telemetry::Metrics;
 
 use lanes::Lanes;
 
-pub use destination::{Destination, Endpoint, Site};
+pub use destination::{Destination, Endpoint, Own, Site};
 pub use record::RetryPolicy;
 
 /// All that the lanes share.

@@ -12,6 +12,8 @@ mod kinds;
 mod lay;
 mod live;
 mod moved;
+mod old;
+mod opening;
 mod plan;
 mod schema;
 mod secrets;
@@ -31,8 +33,10 @@ use crate::dispatch::Destination;
 use crate::ids::TenantId;
 use crate::queue::Queue;
 use crate::records::rows::{self, Pause, PausedBy};
+use crate::records::secrets as stored_secrets;
 use crate::setup::Setup;
 use crate::store::{Refusal, Store, StoreError, Weight};
+use crate::vault::Vault;
 
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
 pub use kinds::Kinds;
@@ -48,6 +52,7 @@ struct Inner {
     store: Store,
     queue: Queue,
     kinds: Kinds,
+    vault: Vault,
     live: watch::Sender<Arc<Live>>,
     /// One change at a time; who is to make it holds this until it is written.
     turn: Arc<Semaphore>,
@@ -100,8 +105,17 @@ pub enum ChangeError {
 
 impl Roster {
     /// Reads what is stored. What cannot be used any more is told of, and stays.
-    pub async fn open(store: &Store, queue: &Queue, kinds: Kinds) -> Result<Self, StoreError> {
-        let rows = store.read(rows::load).await?;
+    pub async fn open(
+        store: &Store,
+        queue: &Queue,
+        kinds: Kinds,
+        vault: Vault,
+    ) -> Result<Self, StoreError> {
+        let mut rows = store.read(rows::load).await?;
+        let kinds = kinds.with_tenants(std::mem::take(&mut rows.tenants));
+        let sealed = store.read(stored_secrets::load).await?;
+        opening::lay_beside(&mut rows, sealed, &kinds, &vault);
+        old::seal(&mut rows, &kinds, store, &vault).await?;
         let live = Arc::new(Live::open(rows, &kinds));
         for problem in live.problems() {
             tracing::error!(problem = %problem, "Something stored cannot be used; its deliveries wait.");
@@ -110,6 +124,7 @@ impl Roster {
             store: store.clone(),
             queue: queue.clone(),
             kinds,
+            vault,
             live: watch::Sender::new(live),
             turn: Arc::new(Semaphore::new(1)),
         })))

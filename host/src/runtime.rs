@@ -41,7 +41,7 @@ pub use engine::Allocation;
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
-pub use manifest::{Manifest, World};
+pub use manifest::{Manifest, MethodAsked, World};
 
 use compile::CodeCache;
 use engine::Ticker;

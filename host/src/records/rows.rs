@@ -102,6 +102,8 @@ pub enum PausedBy {
 /// All rows, those of removed recipients to whom something may still be owed, and the counters.
 #[derive(Debug, Default)]
 pub struct Rows {
+    /// Names of tenants.
+    pub tenants: BTreeMap<TenantId, String>,
     pub endpoints: Vec<EndpointRow>,
     pub recipients: Vec<RecipientRow>,
     pub removed: Vec<RecipientId>,
@@ -128,7 +130,9 @@ pub(crate) fn load(db: &Prepared<'_>) -> Result<Rows, StoreError> {
         (select coalesce(max(seq), 0) from sqlite_sequence where name = 'recipient'),
         max((select coalesce(max(revision), 0) from endpoint),
             (select coalesce(max(revision), 0) from recipient))";
+    const TENANTS: &str = "select id, name from tenant";
     let failed = || StoreError::sqlite("read endpoints and recipients");
+    let tenants = db.all(TENANTS, [], |row| Ok((TenantId(row.get(0)?), row.get(1)?)));
     let endpoints = db.all(ENDPOINTS, [], endpoint).map_err(failed())?;
     let recipients = db.all(RECIPIENTS, [], recipient).map_err(failed())?;
     let removed = db.all(OWED, [], |row| Ok(RecipientId(row.get(0)?))).map_err(failed())?;
@@ -137,6 +141,7 @@ pub(crate) fn load(db: &Prepared<'_>) -> Result<Rows, StoreError> {
     let (newest_endpoint, newest_recipient, newest_revision) =
         newest.map_err(failed())?.unwrap_or_default();
     Ok(Rows {
+        tenants: tenants.map_err(failed())?.into_iter().collect(),
         endpoints: endpoints.into_iter().collect::<Result<_, _>>()?,
         recipients: recipients.into_iter().collect::<Result<_, _>>()?,
         removed,

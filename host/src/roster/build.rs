@@ -20,18 +20,15 @@ const OF_ENGINE: [&str; 4] =
 impl Kinds {
     /// An endpoint that can be sent through, or all that is wrong with it, by place beneath it.
     pub fn endpoint(&self, row: &EndpointRow) -> Result<Arc<Endpoint>, Vec<Problem>> {
-        let kind = self.kind(&row.setup.kind)?;
-        let (Some(schemas), Some(secrets)) = (self.schemas(&kind.name), self.secrets(&kind.name))
-        else {
-            return Err(Vec::new());
-        };
+        let (kind, read_by) = self.kind(&row.setup.kind)?;
         let settings = row.setup.settings.as_map();
         let of_kind = of_kind(settings);
-        let mut problems = schemas.endpoint("settings", plain(&of_kind, &row.secrets).as_map());
+        let mut problems =
+            read_by.schemas.endpoint("settings", plain(&of_kind, &row.secrets).as_map());
         let key = value(&row.secrets, TlsSettings::CLIENT_KEY);
         let tls = TlsSettings::parse(settings, key).map_err(|found| add(&mut problems, beneath(found)));
         let way = self.way(row.tenant, &row.name);
-        let bindings = Bindings::new(kind, secrets, settings, way);
+        let bindings = Bindings::new(read_by, settings, way);
         let (Ok(tls), Ok(bindings)) = (tls, bindings) else { return Err(problems) };
         let credentials = credentials(&bindings, settings, &row.secrets, &mut problems);
         let versions = versions(&row.secrets);
@@ -72,8 +69,10 @@ impl Kinds {
         endpoint: &Arc<Endpoint>,
     ) -> Result<Arc<Destination>, Vec<Problem>> {
         let settings = row.setup.settings.as_map();
-        let mut problems = match self.schemas(&endpoint.kind.name) {
-            Some(schemas) => schemas.recipient("settings", plain(settings, &row.secrets).as_map()),
+        let mut problems = match self.of_kind(&endpoint.kind.name) {
+            Some(read_by) => {
+                read_by.schemas.recipient("settings", plain(settings, &row.secrets).as_map())
+            }
             None => Vec::new(),
         };
         let has_own = settings.values().any(holds_marker) || !row.secrets.is_empty();

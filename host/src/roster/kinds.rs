@@ -13,7 +13,8 @@ use crate::config::Problem;
 use crate::dispatch::Site;
 use crate::ids::TenantId;
 use crate::records::rows::EndpointRow;
-use crate::runtime::{Catalog, Kind};
+use crate::runtime::bindings::kind;
+use crate::runtime::{Catalog, Kind, Manifest};
 use crate::setup::Settings;
 
 /// The installed kinds with their schemas, and who this installation is.
@@ -27,10 +28,30 @@ pub struct Kinds {
     tenants: BTreeMap<TenantId, String>,
 }
 
+/// What settings of one kind are read by.
 #[derive(Debug)]
-struct OfKind {
-    schemas: Schemas,
-    secrets: SecretSettings,
+pub(super) struct OfKind {
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+    /// Templates that `describe` gives.
+    pub(super) reach: Vec<String>,
+    pub(super) schemas: Schemas,
+    pub(super) secrets: SecretSettings,
+}
+
+impl OfKind {
+    pub(super) fn new(
+        manifest: &Manifest,
+        descriptor: &kind::Descriptor,
+    ) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            name: manifest.name.clone(),
+            manifest: manifest.clone(),
+            reach: descriptor.reach.clone(),
+            schemas: Schemas::of(&manifest.name, descriptor)?,
+            secrets: SecretSettings::of(manifest),
+        })
+    }
 }
 
 impl Kinds {
@@ -39,11 +60,8 @@ impl Kinds {
         let mut of_kinds = HashMap::with_capacity(catalog.kinds().len());
         let mut problems = Vec::new();
         for kind in catalog.kinds() {
-            match Schemas::of(kind) {
-                Ok(schemas) => {
-                    let secrets = SecretSettings::of(&kind.manifest);
-                    of_kinds.insert(kind.name.clone(), OfKind { schemas, secrets });
-                }
+            match OfKind::new(&kind.manifest, &kind.descriptor) {
+                Ok(of_kind) => _ = of_kinds.insert(kind.name.clone(), of_kind),
                 Err(found) => problems.extend(found),
             }
         }
@@ -78,13 +96,9 @@ impl Kinds {
         &self.site.zone
     }
 
-    pub(super) fn schemas(&self, kind: &str) -> Option<&Schemas> {
-        self.of_kinds.get(kind).map(|of| &of.schemas)
-    }
-
-    /// Which settings of a kind are kept apart; `None`: it is not installed.
-    pub(super) fn secrets(&self, kind: &str) -> Option<&SecretSettings> {
-        self.of_kinds.get(kind).map(|of| &of.secrets)
+    /// `None`: it is not installed.
+    pub(super) fn of_kind(&self, kind: &str) -> Option<&OfKind> {
+        self.of_kinds.get(kind)
     }
 
     /// Whether the value of a setting is not shown although it is not kept apart.
@@ -104,8 +118,7 @@ impl Kinds {
         kind: &str,
         settings: &Settings,
     ) -> Option<Bindings<'_>> {
-        let (kind, secrets) = (self.catalog.kind(kind)?, self.secrets(kind)?);
-        Bindings::new(kind, secrets, settings.as_map(), self.way(tenant, name)).ok()
+        Bindings::new(self.of_kind(kind)?, settings.as_map(), self.way(tenant, name)).ok()
     }
 
     pub(super) fn bindings_of(&self, row: &EndpointRow) -> Option<Bindings<'_>> {
@@ -119,8 +132,9 @@ impl Kinds {
         Way::of(&self.egress, tenant, name)
     }
 
-    pub(super) fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
-        self.catalog.kind(name).ok_or_else(|| {
+    /// The installed kind of that name, with what its settings are read by.
+    pub(super) fn kind(&self, name: &str) -> Result<(&Arc<Kind>, &OfKind), Vec<Problem>> {
+        self.catalog.kind(name).zip(self.of_kind(name)).ok_or_else(|| {
             let names: Vec<_> =
                 self.catalog.kinds().iter().map(|kind| kind.name.as_str()).collect();
             vec![Problem {
@@ -131,5 +145,14 @@ impl Kinds {
                 ),
             }]
         })
+    }
+
+    /// A kind without code.
+    #[cfg(test)]
+    pub(super) fn with_kind(mut self, manifest: &str, descriptor: &kind::Descriptor) -> Self {
+        let manifest = Manifest::parse(manifest).unwrap();
+        let of_kind = OfKind::new(&manifest, descriptor).unwrap();
+        self.of_kinds.insert(of_kind.name.clone(), of_kind);
+        self
     }
 }

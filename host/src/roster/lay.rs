@@ -70,9 +70,9 @@ impl Kinds {
         settings: Settings,
         before: Option<Before<'_>>,
     ) -> Laid {
-        let Some(secrets) = self.secrets(kind) else { return unchecked(kind, settings, before) };
+        let Some(of_kind) = self.of_kind(kind) else { return unchecked(kind, settings, before) };
         let mut problems = Vec::new();
-        let mut split = split(settings, secrets, &mut problems);
+        let mut split = split(settings, &of_kind.secrets, &mut problems);
         adopt(&mut split, before);
         let bindings = self.bindings(tenant, name, kind, &split.settings);
         let of_field = |field: &str| bindings.as_ref()?.of_field(field)?.ok();
@@ -87,9 +87,9 @@ impl Kinds {
         before: Option<Before<'_>>,
     ) -> Laid {
         let kind = &endpoint.setup.kind;
-        let Some(secrets) = self.secrets(kind) else { return unchecked(kind, settings, before) };
+        let Some(of_kind) = self.of_kind(kind) else { return unchecked(kind, settings, before) };
         let mut problems = Vec::new();
-        let mut split = split(settings, secrets, &mut problems);
+        let mut split = split(settings, &of_kind.secrets, &mut problems);
         adopt(&mut split, before);
         let bindings = self.bindings_of(endpoint);
         let of_field = |field: &str| bindings.as_ref()?.of_field(field)?.ok();

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::capability::log::printable;
 use crate::config::Problem;
-use crate::runtime::Kind;
+use crate::runtime::bindings::kind::Descriptor;
 use crate::setup::wipe;
 
 /// Longest text of a component that is quoted, in bytes.
@@ -27,10 +27,9 @@ pub(super) struct Schemas {
 
 impl Schemas {
     /// `Err`: why the component cannot be used.
-    pub(super) fn of(kind: &Kind) -> Result<Self, Vec<Problem>> {
-        let name = &kind.name;
-        let endpoint = Schema::new(name, "endpoint_schema", &kind.descriptor.endpoint_schema);
-        let recipient = Schema::new(name, "recipient_schema", &kind.descriptor.recipient_schema);
+    pub(super) fn of(name: &str, descriptor: &Descriptor) -> Result<Self, Vec<Problem>> {
+        let endpoint = Schema::new(name, "endpoint_schema", &descriptor.endpoint_schema);
+        let recipient = Schema::new(name, "recipient_schema", &descriptor.recipient_schema);
         let (endpoint, recipient) = match (endpoint, recipient) {
             (Ok(endpoint), Ok(recipient)) => (endpoint, recipient),
             (endpoint, recipient) => {

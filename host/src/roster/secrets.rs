@@ -20,7 +20,7 @@ use crate::runtime::Manifest;
 pub(super) use binding::{Binding, Bindings};
 pub(super) use settle::{Settled, settle, unset};
 pub(super) use split::{
-    Split, Written, cut, marker, origin_of, plain, reach_view, split, take_marker,
+    Split, Written, cut, origin_of, plain, reach_view, split, take_marker,
 };
 
 /// All secret settings of one kind.

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{SecretSetting, SecretSettings, reach_view};
+use super::super::kinds::OfKind;
+use super::{SecretSetting, reach_view};
 use crate::capability::egress::{
     AskedOrigin, Grant, Methods, Reach, ReachError, TlsIdentity, TlsSettings, Way, reach,
 };
 use crate::config::Problem;
 use crate::ids::{EndpointId, TenantId};
-use crate::runtime::{Kind, Manifest, MethodAsked};
+use crate::runtime::{Manifest, MethodAsked};
 
 /// Equal texts for equal bindings alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,8 +78,7 @@ impl Binding {
 
 /// Everything that the secrets of one endpoint and of its recipients are bound to.
 pub(in super::super) struct Bindings<'k> {
-    kind: &'k Kind,
-    secrets: &'k SecretSettings,
+    kind: &'k OfKind,
     /// Settings of the endpoint with the origins of secret URLs, and nothing else that is secret.
     view: Map<String, Value>,
     pub(in super::super) way: Way,
@@ -89,12 +89,11 @@ impl<'k> Bindings<'k> {
     /// `settings`: the endpoint's, with markers. `way`: what the operator grants. `Err`: what is
     /// wrong with the settings for TLS.
     pub(in super::super) fn new(
-        kind: &'k Kind,
-        secrets: &'k SecretSettings,
+        kind: &'k OfKind,
         settings: &Map<String, Value>,
         way: Way,
     ) -> Result<Self, Vec<Problem>> {
-        let view = reach_view(settings, secrets);
+        let view = reach_view(settings, &kind.secrets);
         // The client's own certificate says nothing about whom it talks to.
         let of_peer = Map::from_iter(
             [TlsSettings::CA, TlsSettings::PIN]
@@ -103,7 +102,7 @@ impl<'k> Bindings<'k> {
         );
         let tls = TlsSettings::parse(&of_peer, None)?;
         let reach = reach_of(kind, &view);
-        Ok(Self { kind, secrets, view, way: way.with_tls(&tls), reach })
+        Ok(Self { kind, view, way: way.with_tls(&tls), reach })
     }
 
     /// What `field` is bound to. `None`: it is no secret. `Err`: a setting is missing that says
@@ -116,7 +115,7 @@ impl<'k> Bindings<'k> {
         &self,
         field: &str,
     ) -> Option<(&'k SecretSetting, Result<Binding, ReachError>)> {
-        let secret = self.secrets.of_field(field)?;
+        let secret = self.kind.secrets.of_field(field)?;
         let to = match &secret.bound_to {
             Some(templates) => templates
                 .iter()
@@ -143,7 +142,7 @@ impl<'k> Bindings<'k> {
     }
 }
 
-fn reach_of(kind: &Kind, view: &Map<String, Value>) -> Result<Reach, ReachError> {
+fn reach_of(kind: &OfKind, view: &Map<String, Value>) -> Result<Reach, ReachError> {
     let origins: Vec<_> = kind
         .manifest
         .origin
@@ -151,7 +150,7 @@ fn reach_of(kind: &Kind, view: &Map<String, Value>) -> Result<Reach, ReachError>
         .map(|one| AskedOrigin { url: &one.url, methods: methods(&one.methods), path: &one.path })
         .collect();
     let targets: Vec<_> = kind.manifest.target.iter().map(|one| one.to.as_str()).collect();
-    reach(&kind.descriptor.reach, &origins, &targets, view)
+    reach(&kind.reach, &origins, &targets, view)
 }
 
 /// The one origin or target that `template` leads to, in normal form.
