@@ -6,15 +6,21 @@
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
+mod egress;
 mod limits;
 mod reading;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use egress::{
+    ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
+    TenantConfig,
+};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
@@ -49,6 +55,9 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub egress: EgressConfig,
+    /// Ceilings by the tenant's name; one that is not named has the defaults.
+    pub tenants: BTreeMap<String, TenantConfig>,
 }
 
 impl Config {
@@ -61,15 +70,18 @@ impl Config {
 
     /// Checks `text` as the content of `path`; reads no file but the machine's host name.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let table = text.parse::<toml::Table>().map_err(|error| {
+        let mut table = text.parse::<toml::Table>().map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             let found = syntax_found(&error).to_owned();
             ConfigError::Syntax { path: path.to_owned(), line, column, found }
         })?;
 
         let mut reading = Reading::default();
+        let base = path.parent().unwrap_or(Path::new(""));
+        let egress = EgressConfig::read(&mut table, base, &mut reading);
+        let tenants = egress::tenants(&mut table, &mut reading);
         let top = Top::read(table, &mut reading);
-        let config = top.check(path, &mut reading);
+        let config = Config { egress, tenants, ..top.check(path, &mut reading) };
         if reading.problems.is_empty() {
             Ok(config)
         } else {
@@ -237,6 +249,8 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            egress: EgressConfig::default(),
+            tenants: BTreeMap::new(),
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct Site {
     recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
+    has_egress_grant: bool,
     _turn: Turn,
 }
 
@@ -46,7 +47,15 @@ impl Site {
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
         link_components(&folder.path().join("components"));
         let (tables, endpoints, recipients) = (BTreeMap::new(), Map::new(), Map::new());
-        let site = Self { folder, tables, endpoints, recipients, address_space: None, _turn: turn };
+        let site = Self {
+            folder,
+            tables,
+            endpoints,
+            recipients,
+            address_space: None,
+            has_egress_grant: true,
+            _turn: turn,
+        };
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
     }
@@ -65,6 +74,13 @@ impl Site {
     #[must_use]
     pub fn with_address_space(mut self, bytes: u64) -> Self {
         self.address_space = Some(bytes / 1024);
+        self
+    }
+
+    /// Lets endpoints reach public addresses alone: not the servers of tests.
+    #[must_use]
+    pub fn without_egress_grant(mut self) -> Self {
+        self.has_egress_grant = false;
         self
     }
 
@@ -185,6 +201,9 @@ impl Site {
             }
             text += &(lines.join("\n") + "\n");
         }
+        if self.has_egress_grant {
+            text += EGRESS_GRANT;
+        }
         text
     }
 
@@ -212,6 +231,15 @@ impl Site {
         self.folder.path().join("engine.log")
     }
 }
+
+/// Lets every endpoint reach the servers of tests, all of which are on this machine.
+pub const EGRESS_GRANT: &str = r#"
+[[egress.grant]]
+endpoints = ["*"]
+networks = ["127.0.0.0/8", "::1"]
+ports = ["1-65535"]
+clear_text = true
+"#;
 
 /// Tests that measure take turns with all others.
 static GROUND: RwLock<()> = RwLock::const_new(());

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::Semaphore;
 
 use super::AppError;
-use crate::capability::egress::{Connector, Pool};
+use crate::capability::egress::{Connector, Policy, Pool};
 use crate::capability::http::HttpGate;
 use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
 use crate::dispatch::backoff::Backoff;
@@ -45,13 +45,15 @@ pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
         zone_name: config.zone.clone(),
         zone,
     };
-    let kinds = Kinds::new(catalog, site).map_err(wrong)?;
+    let egress = Policy::read(config).map_err(wrong)?;
+    let kinds = Kinds::new(catalog, site).map_err(wrong)?.with_egress(egress);
     Ok(Parts { runtime, kinds })
 }
 
-pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
+pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
+    let limits = &config.limits;
     Arc::new(HttpGate {
-        connector: Connector::default(),
+        connector: Connector::new(&config.egress.resolver),
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })
