@@ -46,13 +46,15 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
     let roster = Roster::open(&store, &queue, parts.kinds).await?;
-    let metrics = Arc::new(Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str())));
+    let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
+    metrics.show_limits(runtime.limit_hits());
+    let metrics = Arc::new(metrics);
     let trial = Trial {
         runtime: Arc::clone(&runtime),
         gate: build::gate(&config),
         clock: Arc::clone(&clock),
         policy: build::retry_policy(&config.retry),
-        slots: build::slots(&config.limits),
+        slots: build::slots(&config.limits, runtime.limit_hits()),
         batch_max: config.dispatch.batch_max.get(),
         roster: roster.clone(),
     };

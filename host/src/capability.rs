@@ -3,6 +3,7 @@
 //!
 //! Not here: which component gets what (`runtime::catalog` and the operator's grants).
 
+pub mod budget;
 pub mod doors;
 pub mod egress;
 pub mod files;

@@ -13,11 +13,11 @@ mod lane;
 mod lanes;
 mod members;
 pub mod record;
+mod slots;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::capability::http::HttpGate;
@@ -32,6 +32,7 @@ use lanes::Lanes;
 
 pub use destination::{Destination, Endpoint, Own, Site};
 pub use record::RetryPolicy;
+pub use slots::{Slot, Slots};
 
 /// All that the lanes share.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub struct Dispatch {
     /// Most deliveries that share one store.
     pub batch_max: usize,
     /// Calls that may run or wait at once, over all lanes.
-    pub slots: Arc<Semaphore>,
+    pub slots: Arc<Slots>,
     /// Who is sent to, and through which endpoint, as it is now.
     pub roster: Roster,
 }

@@ -43,6 +43,7 @@ pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
 pub use manifest::{Manifest, MethodAsked, World};
 
+use crate::telemetry::LimitHits;
 use compile::CodeCache;
 use engine::Ticker;
 use guest::Guest;
@@ -54,6 +55,7 @@ pub struct Runtime {
     engine: Engine,
     pub allocation: Allocation,
     limits: Limits,
+    limit_hits: LimitHits,
     cache: CodeCache,
     ticker: Arc<Ticker>,
     /// One place fewer than cores, so that a guest that computes leaves one to the rest.
@@ -80,6 +82,7 @@ impl Runtime {
         Ok(Arc::new(Self {
             allocation,
             limits,
+            limit_hits: LimitHits::default(),
             cache: CodeCache::open(cache_dir)?,
             ticker: Ticker::start(&engine)?,
             places: Arc::new(Semaphore::new((cores - 1).max(1))),
@@ -91,6 +94,11 @@ impl Runtime {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// How often calls have hit which limit.
+    pub fn limit_hits(&self) -> &LimitHits {
+        &self.limit_hits
     }
 
     /// Gauges of the pool; `None` where instances are allocated on demand.

@@ -3,6 +3,8 @@
 //! Promise: logs go to stderr; labels of metrics are bounded by the configuration, whatever
 //! senders write.
 
+mod limit;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::delivery::OutcomeKind;
 use crate::queue::QueueStats;
+
+pub use limit::{Limit, LimitHits};
 
 /// Media type of [`Metrics::text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -89,6 +93,11 @@ impl Metrics {
         let help = "Age of the longest-waiting due delivery, in milliseconds";
         to.register("queue_oldest_ms", help, metrics.queue_oldest_ms.clone());
         metrics
+    }
+
+    /// Shows what `hits` counts, here and elsewhere.
+    pub fn show_limits(&mut self, hits: &LimitHits) {
+        hits.register(&mut self.registry);
     }
 
     /// `count` alerts were taken in through the door of `producer`.

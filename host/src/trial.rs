@@ -10,11 +10,9 @@ mod test;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::capability::http::HttpGate;
 use crate::clock::Clock;
-use crate::dispatch::RetryPolicy;
+use crate::dispatch::{RetryPolicy, Slots};
 use crate::roster::Roster;
 use crate::runtime::Runtime;
 
@@ -30,7 +28,7 @@ pub struct Trial {
     pub clock: Arc<Clock>,
     pub policy: RetryPolicy,
     /// Shared with deliveries, so that trials are bounded with them.
-    pub slots: Arc<Semaphore>,
+    pub slots: Arc<Slots>,
     pub batch_max: usize,
     pub roster: Roster,
 }

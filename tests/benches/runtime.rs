@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use campanile::capability::budget::CallLimits;
 use campanile::capability::doors::Doors;
 use campanile::capability::egress::{
     Connector, Grant, Origin, OriginGrant, Policy, Pool, Reach, Way,
@@ -93,6 +94,12 @@ impl Stage {
             log_lines_max: 100,
             log_bytes_max: 64 << 10,
             response_bytes_max: 1 << 20,
+            call: CallLimits {
+                calls_max: 10_000,
+                sends_max: 256,
+                out_bytes_max: 16 << 20,
+                in_bytes_max: 16 << 20,
+            },
         };
         let runtime = Runtime::new(limits, 256, &target().join("test-cache")).expect("an engine");
         let catalog = Catalog::load(&runtime, &target().join("components")).await.expect("kinds");

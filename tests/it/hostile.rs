@@ -12,7 +12,7 @@ type Row = (&'static str, &'static str, &'static [&'static str]);
 
 const ATTACKS: &[Row] = &[
     ("format", "loop", &["fault: cpu-limit"]),
-    ("format", "loop-with-log", &["fault: cpu-limit"]),
+    ("format", "loop-with-log", &["fault: calls-limit", "fault: cpu-limit"]),
     // Where the clock stands, an hour is over at once.
     ("format", "sleep", &["delivered: 200"]),
     ("format", "allocate", &["fault: memory-limit"]),
@@ -28,7 +28,7 @@ const ATTACKS: &[Row] = &[
     ("format", "positions-double", &["fault: contract"]),
     ("format", "positions-beyond", &["fault: contract"]),
     ("deliver", "loop", &["fault: cpu-limit"]),
-    ("deliver", "loop-with-log", &["fault: cpu-limit"]),
+    ("deliver", "loop-with-log", &["fault: calls-limit", "fault: cpu-limit"]),
     ("deliver", "sleep", &["fault: wall-limit"]),
     ("deliver", "allocate", &["fault: memory-limit"]),
     ("deliver", "recurse", &["fault: stack-overflow"]),
@@ -50,7 +50,7 @@ const ATTACKS: &[Row] = &[
         "log-bytes",
         &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large"],
     ),
-    ("deliver", "log-lines", &["rejected: rejected", "fault: cpu-limit"]),
+    ("deliver", "log-lines", &["rejected: rejected", "fault: calls-limit", "fault: cpu-limit"]),
     ("deliver", "log-controls", &["rejected: rejected"]),
     (
         "deliver",

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use campanile::capability::budget::CallLimits;
 use campanile::runtime::{Limits, Runtime, RuntimeError};
 
 /// Roomy: none of the tests that use it is about time.
@@ -17,6 +18,12 @@ pub(crate) const LIMITS: Limits = Limits {
     log_lines_max: 100,
     log_bytes_max: 64 << 10,
     response_bytes_max: 1 << 20,
+    call: CallLimits {
+        calls_max: 10_000,
+        sends_max: 256,
+        out_bytes_max: 16 << 20,
+        in_bytes_max: 16 << 20,
+    },
 };
 
 pub(crate) fn start(cache: &Path) -> Result<Arc<Runtime>, RuntimeError> {

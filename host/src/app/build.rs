@@ -1,21 +1,23 @@
 //! From the configuration to the parts of the engine, every problem told at once.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::sync::Semaphore;
 
 use super::AppError;
+use crate::capability::budget::CallLimits;
 use crate::capability::egress::{Connector, Policy, Pool};
 use crate::capability::http::HttpGate;
 use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
 use crate::dispatch::backoff::Backoff;
-use crate::dispatch::{RetryPolicy, Site};
+use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::queue::QueueLimits;
 use crate::roster::Kinds;
 use crate::runtime::{Catalog, Limits, Runtime};
 use crate::store::StoreLimits;
+use crate::telemetry::LimitHits;
 
 /// Instances beside those that deliver: a preview, a description.
 const SPARE_INSTANCES: u32 = 16;
@@ -59,9 +61,10 @@ pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
     })
 }
 
-pub(super) fn slots(limits: &LimitsConfig) -> Arc<Semaphore> {
-    let count = usize::try_from(limits.calls_count.get()).unwrap_or(Semaphore::MAX_PERMITS);
-    Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)))
+pub(super) fn slots(limits: &LimitsConfig, hits: &LimitHits) -> Arc<Slots> {
+    let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    let one_tenant = limits.instances_per_tenant_max.unwrap_or(limits.calls_count);
+    Slots::new(count(limits.calls_count), count(one_tenant), hits.clone())
 }
 
 pub(super) fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
@@ -101,6 +104,12 @@ impl From<&LimitsConfig> for Limits {
             log_lines_max: config.log_lines_max,
             log_bytes_max: config.log_bytes_max,
             response_bytes_max: config.response_bytes_max.get(),
+            call: CallLimits {
+                calls_max: config.call_hostcalls_max.get(),
+                sends_max: config.call_sends_max.get(),
+                out_bytes_max: config.call_out_bytes_max.get(),
+                in_bytes_max: config.call_in_bytes_max.get(),
+            },
         }
     }
 }

@@ -68,8 +68,8 @@ impl Default for IngestConfig {
 pub struct LimitsConfig {
     /// CPU one call of a component may use, in milliseconds. Default 50.
     pub call_cpu_ms: NonZeroU32,
-    /// Time one call may take in all, waiting included, in milliseconds; what a kind asks for can
-    /// only be less. Default 60000.
+    /// Time one call may take in all, waiting included, in milliseconds; what a kind asks for
+    /// beyond it is cut. Default 60000; mail asks for 180000.
     pub call_wall_ms: NonZeroU32,
     /// Linear memories of one store together, in bytes. Default 16 MiB.
     pub store_memory_bytes: NonZeroUsize,
@@ -87,6 +87,17 @@ pub struct LimitsConfig {
     pub log_bytes_max: usize,
     /// Largest body of a service's answer, in bytes. Default 1 MiB.
     pub response_bytes_max: NonZeroUsize,
+    /// Calls of the host in one call of a component: requests, operations on connections and files,
+    /// secrets, log lines. Default 10000.
+    pub call_hostcalls_max: NonZeroU64,
+    /// HTTP requests in one call of a component. Default 256.
+    pub call_sends_max: NonZeroU64,
+    /// Bytes that one call may send to the network and write to files. Default 16 MiB.
+    pub call_out_bytes_max: NonZeroU64,
+    /// Bytes that one call may receive from the network and read from files. Default 16 MiB.
+    pub call_in_bytes_max: NonZeroU64,
+    /// Of `calls_count`, the most that one tenant may have at once. Default: all.
+    pub instances_per_tenant_max: Option<NonZeroU32>,
 }
 
 impl Default for LimitsConfig {
@@ -102,12 +113,25 @@ impl Default for LimitsConfig {
             log_lines_max: 100,
             log_bytes_max: 64 << 10,
             response_bytes_max: size(1 << 20),
+            call_hostcalls_max: long(10_000),
+            call_sends_max: long(256),
+            call_out_bytes_max: long(16 << 20),
+            call_in_bytes_max: long(16 << 20),
+            instances_per_tenant_max: None,
         }
     }
 }
 
 impl LimitsConfig {
     pub(super) fn check(&self, reading: &mut Reading) {
+        self.check_ceilings(reading);
+        let one_tenant = self.instances_per_tenant_max.unwrap_or(self.calls_count);
+        if one_tenant > self.calls_count {
+            reading.problem(
+                "limits.instances_per_tenant_max",
+                "expected at most `limits.calls_count`",
+            );
+        }
         if self.call_wall_ms < self.call_cpu_ms {
             reading.problem("limits.call_wall_ms", "expected at least `limits.call_cpu_ms`");
         }
@@ -116,6 +140,32 @@ impl LimitsConfig {
                 "limits.hostcall_bytes_max",
                 "expected at least `limits.response_bytes_max`, since an answer is handed over whole",
             );
+        }
+    }
+
+    /// Beyond these a limit would protect nobody any more.
+    fn check_ceilings(&self, reading: &mut Reading) {
+        let whole = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        let table: [(&str, u64, u64); 14] = [
+            ("call_cpu_ms", self.call_cpu_ms.get().into(), 10_000),
+            ("call_wall_ms", self.call_wall_ms.get().into(), 180_000),
+            ("store_memory_bytes", whole(self.store_memory_bytes.get()), 256 << 20),
+            ("store_table_elements", whole(self.store_table_elements.get()), 1_000_000),
+            ("store_handles_count", whole(self.store_handles_count.get()), 100_000),
+            ("hostcall_bytes_max", whole(self.hostcall_bytes_max.get()), 64 << 20),
+            ("calls_count", self.calls_count.get().into(), 10_000),
+            ("log_lines_max", self.log_lines_max.into(), 10_000),
+            ("log_bytes_max", whole(self.log_bytes_max), 4 << 20),
+            ("response_bytes_max", whole(self.response_bytes_max.get()), 64 << 20),
+            ("call_hostcalls_max", self.call_hostcalls_max.get(), 1_000_000),
+            ("call_sends_max", self.call_sends_max.get(), 10_000),
+            ("call_out_bytes_max", self.call_out_bytes_max.get(), 1 << 30),
+            ("call_in_bytes_max", self.call_in_bytes_max.get(), 1 << 30),
+        ];
+        for (field, value, ceiling) in table {
+            if value > ceiling {
+                reading.problem(&format!("limits.{field}"), &format!("expected at most {ceiling}"));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span};
 
-use super::{Destination, Dispatch, batch};
+use super::{Destination, Dispatch, Slot, batch};
 use crate::queue::Lease;
 use crate::store::StoreError;
 
@@ -69,7 +69,7 @@ pub(super) async fn run(
             Some(joined) = in_flight.join_next() => finish(&dispatch, &destination, joined)?,
             // Safe to drop: nothing is leased before all of it is ready, so that a batch gathers
             // while all slots are taken.
-            slot = slot(&dispatch, &destination, &health, &turns) => {
+            right = right(&dispatch, &destination, &health, &turns) => {
                 // Whoever was told that it is paused or changed may count on it, even before this
                 // lane is told to stop.
                 if !is_current(&dispatch, &destination) {
@@ -83,7 +83,7 @@ pub(super) async fn run(
                     Arc::clone(&destination),
                     Arc::clone(&health),
                     lease,
-                    slot,
+                    right,
                 );
                 in_flight.spawn(attempt.instrument(span(&destination)));
             }
@@ -101,23 +101,23 @@ fn is_current(dispatch: &Dispatch, destination: &Arc<Destination>) -> bool {
 }
 
 /// The right to call: one of this recipient's, one of all.
-struct Slot {
+struct Right {
     _turn: OwnedSemaphorePermit,
-    _slot: OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 /// Waits until something is due, and until this recipient and the engine have a slot for it.
-async fn slot(
+async fn right(
     dispatch: &Dispatch,
     destination: &Destination,
     health: &Health,
     turns: &Arc<Semaphore>,
-) -> Slot {
+) -> Right {
     dispatch.queue.due(destination.id).await;
     let turn = acquire(turns).await;
-    let slot = acquire(&dispatch.slots).await;
+    let slot = dispatch.slots.acquire(destination.endpoint.tenant).await;
     health.is_well().await;
-    Slot { _turn: turn, _slot: slot }
+    Right { _turn: turn, _slot: slot }
 }
 
 async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
@@ -133,11 +133,11 @@ async fn attempt(
     destination: Arc<Destination>,
     health: Arc<Health>,
     lease: Lease,
-    slot: Slot,
+    right: Right,
 ) -> Result<(), StoreError> {
     let settled = batch::send(&dispatch, &destination, &health, lease).await;
     // Waiting for the disk takes no slot; the store bounds how much may wait for it.
-    drop(slot);
+    drop(right);
     for settled in settled? {
         settled.await?;
     }

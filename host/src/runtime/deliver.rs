@@ -49,7 +49,7 @@ pub struct Try<'a> {
 
 impl Delivering {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind, doors: Doors) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, Moment::Live, Some(doors));
+        let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Live, Some(doors));
         let session = Session::open(runtime, &kind.deliver, guest).await?;
         let asked = Duration::from_millis(kind.descriptor.deliver_ms.into());
         Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })

@@ -61,7 +61,7 @@ pub struct Draft {
 
 impl Formatting {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, Moment::Still, None);
+        let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
         let session = Session::open(runtime, &kind.format, guest).await?;
         Ok(Self { session, batch_max: kind.batch_max(), wall: runtime.limits.call_wall })
     }
@@ -117,7 +117,7 @@ pub(super) async fn describe(
     runtime: &Arc<Runtime>,
     pre: &EveryKindPre<Guest>,
 ) -> Result<kind::Descriptor, Fault> {
-    let guest = Guest::new(&runtime.limits, Moment::Still, None);
+    let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
     let mut session = Session::open(runtime, pre, guest).await?;
     let wall = runtime.limits.call_wall;
     let descriptor = session

@@ -14,6 +14,8 @@ use tokio_util::sync::PollSemaphore;
 use wasmtime::{ResourceLimiter, UpdateDeadline};
 
 use super::engine::{TICK, Ticker};
+use crate::capability::budget::CallLimits;
+use crate::telemetry::Limit;
 
 /// The bounds on one store and one call. Every default stands in `config`.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub struct Limits {
     pub log_bytes_max: usize,
     /// Body of one answer that a guest is shown.
     pub response_bytes_max: usize,
+    /// What one call may use of the host.
+    pub call: CallLimits,
 }
 
 const TICK_NS: u64 = 1_000_000;
@@ -45,8 +49,8 @@ const TABLE_ELEMENT_BYTES: usize = size_of::<usize>();
 pub(super) struct StoreBudget {
     left_bytes: usize,
     left_elements: usize,
-    /// Something was refused: a trap that follows is the guest running out of memory.
-    pub(super) refused: bool,
+    /// What was refused last: a trap that follows is the guest running out of it.
+    pub(super) refused: Option<Limit>,
 }
 
 impl StoreBudget {
@@ -54,16 +58,17 @@ impl StoreBudget {
         Self {
             left_bytes: limits.store_memory_bytes,
             left_elements: limits.store_table_elements,
-            refused: false,
+            refused: None,
         }
     }
 
     fn take(&mut self, bytes: usize) -> bool {
+        self.refused = None;
         match self.left_bytes.checked_sub(bytes) {
             Some(left) => self.left_bytes = left,
-            None => self.refused = true,
+            None => self.refused = Some(Limit::Memory),
         }
-        !self.refused
+        self.refused.is_none()
     }
 }
 
@@ -74,7 +79,6 @@ impl ResourceLimiter for StoreBudget {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.refused = false;
         Ok(self.take(desired.saturating_sub(current)))
     }
 
@@ -84,18 +88,16 @@ impl ResourceLimiter for StoreBudget {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        self.refused = false;
         let more = desired.saturating_sub(current);
-        match self.left_elements.checked_sub(more) {
-            Some(left) if self.take(more.saturating_mul(TABLE_ELEMENT_BYTES)) => {
-                self.left_elements = left;
-                Ok(true)
-            }
-            _ => {
-                self.refused = true;
-                Ok(false)
-            }
+        let Some(left) = self.left_elements.checked_sub(more) else {
+            self.refused = Some(Limit::Tables);
+            return Ok(false);
+        };
+        let fits = self.take(more.saturating_mul(TABLE_ELEMENT_BYTES));
+        if fits {
+            self.left_elements = left;
         }
+        Ok(fits)
     }
 
     fn memories(&self) -> usize {
@@ -289,6 +291,12 @@ mod tests {
             log_lines_max: 10,
             log_bytes_max: 1 << 10,
             response_bytes_max: 1 << 10,
+            call: CallLimits {
+                calls_max: 10,
+                sends_max: 1,
+                out_bytes_max: 1 << 10,
+                in_bytes_max: 1 << 10,
+            },
         }
     }
 
@@ -299,10 +307,13 @@ mod tests {
         assert!(budget.memory_growing(0, 2 * PAGE, None).unwrap(), "first memory");
         assert!(budget.memory_growing(0, PAGE, None).unwrap(), "second memory");
         assert!(!budget.memory_growing(PAGE, 3 * PAGE, None).unwrap(), "over the sum");
-        assert!(budget.refused);
+        assert_eq!(budget.refused, Some(Limit::Memory));
         assert!(budget.table_growing(0, PAGE / 8, None).unwrap(), "the last page, as a table");
-        assert!(!budget.refused);
+        assert_eq!(budget.refused, None);
         assert!(!budget.table_growing(0, 1, None).unwrap(), "nothing is left");
+        assert_eq!(budget.refused, Some(Limit::Memory), "a table takes memory too");
+        assert!(!budget.table_growing(0, 2 << 20, None).unwrap(), "more than all tables may have");
+        assert_eq!(budget.refused, Some(Limit::Tables));
     }
 
     #[test]

@@ -55,10 +55,21 @@ impl http::Host for GrantedDoor<'_> {
         &mut self,
         request: http::Request,
     ) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
-        Ok(match &mut self.0.doors {
-            Some(doors) => doors.http.send(request).await,
-            None => Err(denied("http", NOT_GRANTED)),
-        })
+        let Some(doors) = &mut self.0.doors else { return Ok(Err(denied("http", NOT_GRANTED))) };
+        let calls = &self.0.calls;
+        if let Err(error) = calls.take_send().and_then(|()| calls.take_out(request.body.len())) {
+            return Ok(Err(denied(error.code(), &error.to_string())));
+        }
+        let mut sent = doors.http.send(request).await;
+        if let Ok(answer) = &mut sent {
+            // The request is out, so its answer is told, as far as it may be seen.
+            let (left, length) = (calls.in_left(), answer.body.len());
+            if calls.take_in(length).is_err() {
+                answer.body.truncate(left);
+                answer.ending = http::Ending::Capped;
+            }
+        }
+        Ok(sent)
     }
 }
 
@@ -72,6 +83,7 @@ struct LogDoor<'a>(&'a mut Guest);
 
 impl log::Host for LogDoor<'_> {
     fn write(&mut self, level: log::Level, line: String) -> wasmtime::Result<()> {
+        self.0.calls.take_call()?;
         let level = match level {
             log::Level::Debug => Level::DEBUG,
             log::Level::Info => Level::INFO,

@@ -12,6 +12,7 @@ use super::guest::Guest;
 use super::limits::{CpuMeter, OnCpu};
 use super::{Fault, Runtime};
 use crate::capability::log::LogLine;
+use crate::telemetry::Limit;
 
 pub(super) struct Session {
     runtime: Arc<Runtime>,
@@ -40,8 +41,8 @@ impl Session {
         };
         match instance {
             Some(Ok(instance)) => Ok(Self { runtime: Arc::clone(runtime), store, instance }),
-            Some(Err(error)) => Err(Fault::of(&error, store.data())),
-            None => Err(Fault::WallLimit),
+            Some(Err(error)) => Err(runtime.counted(Fault::of(&error, store.data()))),
+            None => Err(runtime.counted(Fault::WallLimit)),
         }
     }
 
@@ -55,6 +56,7 @@ impl Session {
         F: Future<Output = wasmtime::Result<R>> + Send,
     {
         let meter = Arc::clone(&self.store.data().meter);
+        self.store.data().calls.begin();
         self.store.set_epoch_deadline(1);
         let call = call(&self.instance, &mut self.store);
         match self.runtime.run(&meter, wall, call).await {
@@ -66,10 +68,10 @@ impl Session {
 
     /// What went wrong, told by the error and by what the store's limits saw.
     pub(super) fn fault(&self, end: CallEnd) -> Fault {
-        match end {
+        self.runtime.counted(match end {
             CallEnd::Error(error) => Fault::of(&error, self.store.data()),
             CallEnd::WallLimit => Fault::WallLimit,
-        }
+        })
     }
 
     /// CPU used since the last time this was asked.
@@ -79,7 +81,11 @@ impl Session {
 
     /// The lines written since the last time, and how many were dropped.
     pub(super) fn take_log(&self) -> (Vec<LogLine>, u64) {
-        self.store.data().log.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let taken = self.store.data().log.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if taken.1 > 0 {
+            self.runtime.limit_hits.count(Limit::Log);
+        }
+        taken
     }
 }
 
@@ -90,6 +96,14 @@ pub(super) enum CallEnd {
 }
 
 impl Runtime {
+    /// Counts the limit that a fault tells of.
+    fn counted(&self, fault: Fault) -> Fault {
+        if let Some(limit) = fault.limit() {
+            self.limit_hits.count(limit);
+        }
+        fault
+    }
+
     /// Runs `call` within its CPU and wall clock; `None`: the wall clock ran out.
     async fn run<F: Future>(
         &self,

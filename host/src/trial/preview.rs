@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::Trial;
 use super::target::{Aim, Target, TargetError};
-use super::{Trial, test};
 use crate::alert::Alert;
 use crate::delivery::Delivery;
 use crate::dispatch::Destination;
@@ -136,7 +136,7 @@ impl Trial {
         let mut drafts = Vec::new();
         let kind = &destination.endpoint.kind;
         for batch in wanted.chunks(self.batch_max) {
-            let _slot = test::slot(&self.slots).await;
+            let _slot = self.slots.acquire(destination.endpoint.tenant).await;
             let mut formatting = Formatting::open(&self.runtime, kind).await?;
             for group in batch.chunks(formatting.batch_max()) {
                 let deliveries: Vec<_> =

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use utoipa::ToSchema;
 
 use super::Trial;
@@ -78,7 +77,7 @@ impl Trial {
         let scope = if names_recipient { Scope::Recipient } else { Scope::Endpoint };
         let doors = destination.doors(&self.gate);
         let settings = destination.settings(&doors);
-        let _slot = slot(&self.slots).await;
+        let _slot = self.slots.acquire(destination.endpoint.tenant).await;
         let kind = &destination.endpoint.kind;
         match probe(&self.runtime, kind, doors, &settings, scope).await {
             Ok(Ok(finding)) => Probed {
@@ -144,7 +143,7 @@ impl Trial {
         };
         let doors = destination.doors(&self.gate);
         let settings = destination.settings(&doors);
-        let _slot = slot(&self.slots).await;
+        let _slot = self.slots.acquire(endpoint.tenant).await;
         let told = match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
             Ok(mut open) => open.call(&message, &deliveries, &settings, this).await,
             Err(fault) => Told { outcome: Err(fault), seen: Default::default() },
@@ -162,12 +161,6 @@ impl Trial {
             summary: draft.summary,
         }
     }
-}
-
-/// A right to call, shared with deliveries.
-pub(super) async fn slot(slots: &Semaphore) -> Option<SemaphorePermit<'_>> {
-    // Only a closed semaphore refuses, and nobody closes this one.
-    slots.acquire().await.ok()
 }
 
 fn shown(key: &str, value: &str) -> (String, String) {

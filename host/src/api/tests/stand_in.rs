@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
 use crate::dispatch::backoff::Backoff;
-use crate::dispatch::{RetryPolicy, Site};
+use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::ids::{MessageId, RecipientId, TenantId};
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::{Records, rows};
@@ -84,7 +83,7 @@ impl StandIn {
                 },
                 attempts_max: 1,
             },
-            slots: Arc::new(Semaphore::new(1)),
+            slots: Slots::new(1, 1, Default::default()),
             batch_max: 1,
             roster: roster.clone(),
         });
