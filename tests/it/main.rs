@@ -20,5 +20,6 @@ mod restart;
 mod roster;
 mod runtime;
 mod schemathesis;
+mod secrets;
 mod timeouts;
 mod trials;
