@@ -2,7 +2,7 @@
 //! never at odds with the store, whenever the engine is killed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use campanile_tests::alerts::native;
 use campanile_tests::capture::Capture;
@@ -85,12 +85,11 @@ async fn without_its_key_an_engine_that_has_secrets_does_not_start_and_makes_no_
     assert!(log.contains("the store holds secrets, and their key"), "{log}");
     assert!(!key_file(&site).exists());
 
-    fs::write(key_file(&site), key).unwrap();
+    fs::write(key_file(&site), &key).unwrap();
     let (code, log) = site.refused().await;
     assert_eq!(code, Some(3), "written with a mode that lets others read: {log}");
     assert!(log.contains("others can read or write the key"), "{log}");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    fs::set_permissions(key_file(&site), mode).unwrap();
+    private(&key_file(&site), &String::from_utf8(key).unwrap());
     let engine = site.start_as_it_was().await;
     delivers(&engine, &capture, 1).await;
 }
@@ -127,4 +126,66 @@ async fn killed_in_the_middle_of_a_rotation_everything_is_readable_and_the_next_
     assert_eq!((code, out.len()), (Some(0), 61), "{err}");
     let rotated = engine.call("POST", "/v1/secrets/rotate", &Value::Null).await;
     assert_eq!((rotated.status, keys(&site).len()), (200, 1), "{}", rotated.text());
+}
+
+#[tokio::test]
+async fn a_credential_of_systemd_is_the_key_and_no_other_is_made() {
+    let capture = Capture::answering([200]).await;
+    let site = site(&capture).await.set("secrets.key_credential", "'campanile-key'");
+    let (code, log) = site.refused().await;
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains("LoadCredentialEncrypted=campanile-key:FILE"), "{log}");
+
+    let credentials = site.folder().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    let (_, key, _) = site.run(&["secret", "new-key"]).await;
+    private(&credentials.join("campanile-key"), &key);
+    let site = site.with_variable("CREDENTIALS_DIRECTORY", credentials.clone());
+    let engine = site.start().await;
+    delivers(&engine, &capture, 1).await;
+    let before = secrets(&engine).await[0]["key"].clone();
+    engine.terminate().await;
+
+    // A new key before the old one: a rotation says when the old one can go.
+    let (_, new, _) = site.run(&["secret", "new-key"]).await;
+    private(&credentials.join("campanile-key"), &(new.clone() + &key));
+    let engine = site.start_as_it_was().await;
+    let rotated = engine.call("POST", "/v1/secrets/rotate", &Value::Null).await.json();
+    assert_eq!(rotated["unused_keys"], json!([before]));
+    assert_eq!(rotated["removed"], false);
+    engine.terminate().await;
+    private(&credentials.join("campanile-key"), &new);
+    let engine = site.start_as_it_was().await;
+    delivers(&engine, &capture, 2).await;
+    assert!(!key_file(&site).exists());
+}
+
+#[tokio::test]
+async fn a_command_of_root_prints_the_key() {
+    let capture = Capture::answering([200]).await;
+    let site = site(&capture).await;
+    let [file, program] = ["key-command", "program"].map(|name| site.folder().join(name));
+    let site = site.set("secrets.key_command_file", &format!("'{}'", file.display()));
+    private(&file, &format!("{}\n$(id)\n", program.display()));
+    private(&program, "#!/bin/sh\n[ \"$1\" = '$(id)' ] && printf '%064d\\n' 7\n");
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    if !rustix::process::geteuid().is_root() {
+        let (code, log) = site.refused().await;
+        assert_eq!(code, Some(3), "{log}");
+        assert!(log.contains("others than root can change what runs as the engine"), "{log}");
+        return;
+    }
+    let engine = site.start().await;
+    delivers(&engine, &capture, 1).await;
+    assert!(!key_file(&site).exists());
+    engine.terminate().await;
+    fs::write(&program, "#!/bin/sh\necho hunter2 >&2; exit 4\n").unwrap();
+    let (code, log) = site.refused().await;
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains("ended with exit code 4") && !log.contains("hunter2"), "{log}");
+}
+
+fn private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
 }
