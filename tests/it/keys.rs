@@ -86,6 +86,8 @@ async fn without_its_key_an_engine_that_has_secrets_does_not_start_and_makes_no_
     assert!(!key_file(&site).exists());
 
     fs::write(key_file(&site), &key).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    fs::set_permissions(key_file(&site), mode).unwrap();
     let (code, log) = site.refused().await;
     assert_eq!(code, Some(3), "written with a mode that lets others read: {log}");
     assert!(log.contains("others can read or write the key"), "{log}");
