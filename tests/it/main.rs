@@ -11,6 +11,7 @@ mod commands;
 mod contract;
 mod doors;
 mod hostile;
+mod keys;
 mod kill;
 mod latency;
 mod layout;

@@ -26,6 +26,7 @@ pub struct Site {
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
     has_egress_grant: bool,
+    environment: Vec<(&'static str, PathBuf)>,
     _turn: Turn,
 }
 
@@ -55,6 +56,7 @@ impl Site {
             recipients,
             address_space: None,
             has_egress_grant: true,
+            environment: Vec::new(),
             _turn: turn,
         };
         site.build_in();
@@ -93,6 +95,13 @@ impl Site {
     #[must_use]
     pub fn without_egress_grant(mut self) -> Self {
         self.has_egress_grant = false;
+        self
+    }
+
+    /// Sets a variable in the environment of what is started here.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, path: PathBuf) -> Self {
+        self.environment.push((name, path));
         self
     }
 
@@ -188,6 +197,7 @@ impl Site {
             }
         };
         command.arg("--config").arg(config).kill_on_drop(true);
+        command.env_remove("CREDENTIALS_DIRECTORY").envs(self.environment.iter().cloned());
         command
     }
 

@@ -5,6 +5,7 @@
 //! endpoint (`egress::Way`).
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -85,6 +86,16 @@ pub enum NamePattern {
 pub struct PortRange {
     pub first: u16,
     pub last: u16,
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            self.first.fmt(f)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
 }
 
 /// The `[tenant.NAME]` table: the most that a tenant's endpoints may do.
