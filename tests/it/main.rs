@@ -9,6 +9,7 @@ mod code;
 mod commands;
 mod contract;
 mod doors;
+mod egress;
 mod hostile;
 mod kill;
 mod latency;
