@@ -10,6 +10,7 @@ mod code;
 mod commands;
 mod contract;
 mod doors;
+mod egress;
 mod hostile;
 mod keys;
 mod kill;
