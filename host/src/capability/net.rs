@@ -266,3 +266,6 @@ impl NetDoor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
