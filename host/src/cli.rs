@@ -23,6 +23,7 @@ mod output;
 mod pages;
 mod preview;
 mod recipient;
+mod secret;
 mod send;
 mod serve;
 mod setup;
@@ -94,10 +95,15 @@ enum Command {
     Export(export::ExportArgs),
     /// List who changed what, or check that this record is whole
     Audit(audit::AuditArgs),
-    /// Look at the components that are installed
+    /// Look at the components that are installed, and say which may be used
     Component {
         #[command(subcommand)]
         command: component::ComponentCommand,
+    },
+    /// Look after stored secrets and their keys
+    Secret {
+        #[command(subcommand)]
+        command: secret::SecretCommand,
     },
     /// Print what a shell needs to complete this command line
     Completions(completions::CompletionsArgs),
@@ -131,6 +137,7 @@ impl Command {
             Self::Export(args) => export::run(args, common, out).await,
             Self::Audit(args) => audit::run(args, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
+            Self::Secret { command } => secret::run(command, common, out).await,
             Self::Completions(args) => completions::run(&args, out),
             Self::Man(args) => man::run(&args, out),
         }

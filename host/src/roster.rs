@@ -6,7 +6,10 @@
 //!
 //! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
 
+mod approval;
 mod change;
+mod decide;
+mod installed;
 mod kinds;
 mod live;
 mod plan;
@@ -30,7 +33,10 @@ use crate::records::rows::{self, Pause, PausedBy};
 use crate::setup::Setup;
 use crate::store::{Refusal, Store, StoreError, Weight};
 
+pub use approval::{ApprovalError, Approvals};
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
+pub(crate) use decide::component_row;
+pub use installed::{Installed, State};
 pub use kinds::Kinds;
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
 
@@ -244,9 +250,5 @@ impl Pause {
 }
 
 fn refused(refusal: Refusal) -> StoreError {
-    match refusal {
-        Refusal::Crowded => StoreError::Busy,
-        Refusal::DiskFull => StoreError::DiskFull,
-        Refusal::Closed => StoreError::Closed,
-    }
+    refusal.into()
 }

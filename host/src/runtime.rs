@@ -5,11 +5,14 @@
 //!
 //! Not here: what a component is given (`capability`), and when it is called (`dispatch`).
 
+mod agree;
 pub mod bindings;
+mod builtin;
 mod catalog;
 mod compile;
 mod convert;
 mod deliver;
+mod descriptor;
 mod engine;
 mod fault;
 mod format;
@@ -19,17 +22,20 @@ mod limits;
 mod linker;
 mod manifest;
 mod session;
+mod withheld;
+mod words;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::sync::Semaphore;
 use wasmtime::component::Linker;
 use wasmtime::{Engine, PoolingAllocatorMetrics};
 
-pub use catalog::{Catalog, Kind};
+pub use builtin::ComponentHash;
+pub use catalog::{Broken, Catalog, Kept, Kind, folders};
 pub use compile::Code;
 pub use deliver::{Delivering, Told, Try, probe};
 pub use engine::Allocation;
@@ -37,11 +43,14 @@ pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
 pub use manifest::{Access, FolderAsked, Manifest, World};
+pub use withheld::{Withheld, Withholding};
 
 use crate::telemetry::LimitHits;
 use compile::CodeCache;
 use engine::Ticker;
 use guest::Guest;
+
+use crate::config::{List, Problem};
 
 /// The engine and what all its components share. One per process.
 pub struct Runtime {
@@ -49,6 +58,7 @@ pub struct Runtime {
     pub allocation: Allocation,
     limits: Limits,
     limit_hits: LimitHits,
+    withholding: OnceLock<Withholding>,
     cache: CodeCache,
     ticker: Arc<Ticker>,
     /// One place fewer than cores, so that a guest that computes leaves one to the rest.
@@ -76,6 +86,7 @@ impl Runtime {
             allocation,
             limits,
             limit_hits: LimitHits::default(),
+            withholding: OnceLock::new(),
             cache: CodeCache::open(cache_dir)?,
             ticker: Ticker::start(&engine)?,
             places: Arc::new(Semaphore::new((cores - 1).max(1))),
@@ -87,6 +98,18 @@ impl Runtime {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What the operator keeps from which kind, from now on. Said once, before components are
+    /// loaded.
+    pub fn withhold(&self, withholding: Withholding) {
+        let said = self.withholding.set(withholding);
+        debug_assert!(said.is_ok(), "what is withheld was said before");
+    }
+
+    fn withheld_from(&self, kind: &str, is_built_in: bool) -> Withheld {
+        let withholding = self.withholding.get();
+        withholding.map_or_else(Withheld::default, |one| one.from(kind, is_built_in))
     }
 
     /// How often calls have hit which limit.
@@ -125,11 +148,23 @@ pub enum RuntimeError {
     #[error("`{path}` is larger than {bytes_max} bytes", path = path.display())]
     TooLarge { path: PathBuf, bytes_max: u64 },
 
-    #[error("`{path}`: {detail}", path = path.display())]
-    Manifest { path: PathBuf, detail: String },
+    #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
+    Manifest { path: PathBuf, problems: Vec<Problem> },
 
-    #[error("`{path}` holds a second component `{component}`; remove one of them", path = path.display())]
-    Twice { component: String, path: PathBuf },
+    #[error(
+        "component `{component}` is in `{path}` and in `{other}`; remove one of them",
+        path = path.display(), other = other.display()
+    )]
+    Twice { component: String, path: PathBuf, other: PathBuf },
+
+    #[error("`{path}` cannot be read; make it readable, or run `make components`", path = path.display())]
+    LockUnreadable { path: PathBuf, source: io::Error },
+
+    #[error(
+        "`{path}`: line {line}: expected a SHA-256 in hexadecimal, two blanks, and the name of a \
+         component; run `make components`", path = path.display()
+    )]
+    Lock { path: PathBuf, line: usize },
 
     #[error("component `{component}` is machine code, not WebAssembly; only the engine makes that")]
     Precompiled { component: String },
@@ -148,6 +183,9 @@ pub enum RuntimeError {
     #[error("component `{component}` cannot describe itself")]
     Describe { component: String, source: Fault },
 
-    #[error("component `{component}` says that its name is `{described}`; its manifest must agree")]
-    Name { component: String, described: String },
+    #[error(
+        "component `{component}` says of itself what its manifest does not:{list}",
+        list = List(problems)
+    )]
+    Disagrees { component: String, problems: Vec<Problem> },
 }

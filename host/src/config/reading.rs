@@ -58,10 +58,11 @@ impl Reading {
 /// What was expected, out of the parser's message: what was found is left out, since it can be a
 /// credential that slipped into the wrong line.
 pub(crate) fn expectation(message: &str) -> String {
-    const PLAIN: [(&str, &str); 5] = [
+    const PLAIN: [(&str, &str); 6] = [
         ("a nonzero u32", "a whole number above 0"),
         ("a nonzero u64", "a whole number above 0"),
         ("a nonzero usize", "a whole number above 0"),
+        ("u32", "a whole number"),
         ("u64", "a whole number"),
         ("usize", "a whole number"),
     ];

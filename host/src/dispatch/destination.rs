@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::guard::By;
 use crate::capability::egress::Grant;
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::runtime::bindings::kind::Purpose;
@@ -84,5 +85,10 @@ impl Destination {
             concurrency: asked.clamp(1, 64),
             endpoint,
         }
+    }
+
+    /// Whose requests these are, to the guard.
+    pub(super) fn by(&self) -> By {
+        By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::approval::{Approvals, Shelf};
 use super::schema::Schemas;
 use crate::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
 use crate::config::Problem;
@@ -13,31 +14,28 @@ use crate::ids::TenantId;
 use crate::records::rows::{EndpointRow, RecipientRow};
 use crate::runtime::{Catalog, Kind};
 
-/// The installed kinds with their schemas, and who this installation is.
+/// The installed kinds with their schemas, who may use which, and who this installation is.
 #[derive(Debug)]
 pub struct Kinds {
-    catalog: Arc<Catalog>,
+    pub(super) installed: Shelf,
     schemas: HashMap<String, Schemas>,
     site: Site,
     egress: Policy,
 }
 
 impl Kinds {
-    /// `Err`: components whose schemas cannot be used.
-    pub fn new(catalog: Arc<Catalog>, site: Site) -> Result<Self, Vec<Problem>> {
+    /// Of the kinds only those may be used that came with the engine.
+    pub fn new(catalog: Arc<Catalog>, site: Site) -> Self {
         let mut schemas = HashMap::with_capacity(catalog.kinds().len());
-        let mut problems = Vec::new();
+        let mut faults = HashMap::new();
         for kind in catalog.kinds() {
             match Schemas::of(kind) {
                 Ok(of_kind) => _ = schemas.insert(kind.name.clone(), of_kind),
-                Err(found) => problems.extend(found),
+                Err(found) => _ = faults.insert(kind.name.clone(), found),
             }
         }
-        if problems.is_empty() {
-            Ok(Self { catalog, schemas, site, egress: Policy::default() })
-        } else {
-            Err(problems)
-        }
+        let installed = Shelf::new(catalog, faults);
+        Self { installed, schemas, site, egress: Policy::default() }
     }
 
     /// The same kinds, under what the operator lets endpoints reach.
@@ -47,8 +45,20 @@ impl Kinds {
         self
     }
 
+    /// The same kinds; those that were approved may be used, too.
+    #[must_use]
+    pub fn approved(self, approvals: Approvals) -> Self {
+        self.installed.decide(Arc::new(approvals));
+        self
+    }
+
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+        &self.installed.catalog
+    }
+
+    /// Whether there is a kind that may be used.
+    pub fn are_any(&self) -> bool {
+        self.catalog().kinds().iter().any(|kind| self.kind(&kind.name).is_ok())
     }
 
     /// The zone that filters and messages are in where they name none.
@@ -109,18 +119,9 @@ impl Kinds {
         Ok(Arc::new(Destination::new(row.id, &row.name, endpoint, settings, &self.site)))
     }
 
+    /// A kind that may be used; nothing is made of any other.
     fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
-        self.catalog.kind(name).ok_or_else(|| {
-            let names: Vec<_> =
-                self.catalog.kinds().iter().map(|kind| kind.name.as_str()).collect();
-            vec![Problem {
-                place: "kind".to_owned(),
-                expected: format!(
-                    "expected one of the kinds that are installed: {}",
-                    names.join(", ")
-                ),
-            }]
-        })
+        self.installed.usable(name)
     }
 }
 

@@ -27,7 +27,7 @@ impl House {
             zone_name: "UTC".to_owned(),
             zone: TimeZone::UTC,
         };
-        let kinds = Kinds::new(Arc::new(Catalog::default()), site).unwrap();
+        let kinds = Kinds::new(Arc::new(Catalog::default()), site);
         let live = Live::open(Rows::default(), &kinds);
         Self { kinds, live, now_ms: 1_000 }
     }

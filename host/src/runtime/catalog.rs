@@ -1,36 +1,54 @@
 //! The kinds that this installation has: one folder each, found, checked and compiled at start.
 //!
 //! Promise: a component that imports what its world does not give is refused with the import's
-//! name, before any of its code runs. No kind is known by name here.
+//! name, before any of its code runs. `describe` runs once, when a component is installed, in a
+//! store without grants; what it said must agree with the manifest. A component that cannot be used
+//! is told of, and takes no other down. No kind is known by name here.
+//!
+//! Not here: which kinds may be used (`roster`), and where descriptions are kept (`records`).
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::component::{Component, types::ComponentItem};
 
 use super::bindings::{EveryKindPre, kind};
+use super::builtin::{BuiltIns, ComponentHash, hexadecimal};
 use super::compile::Code;
 use super::guest::Guest;
 use super::manifest::Manifest;
-use super::{Runtime, RuntimeError, inert};
+use super::withheld::Withheld;
+use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
+use crate::config::Problem;
 
 const WASM_BYTES_MAX: u64 = 32 << 20;
 const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 const CONTRACT: &str = "campanile:endpoint/";
 
+/// Descriptions that were kept, by what they are of.
+pub type Kept = HashMap<ComponentHash, String>;
+
 /// All kinds, by name.
 #[derive(Debug, Default)]
 pub struct Catalog {
     kinds: Vec<Arc<Kind>>,
+    broken: Vec<Broken>,
 }
 
 /// One kind of endpoint, ready to be called.
 pub struct Kind {
     pub name: String,
     pub manifest: Manifest,
+    /// The manifest as it stands in its file.
+    pub manifest_text: String,
+    /// Of code and manifest together: what is approved.
+    pub hash: ComponentHash,
+    /// It came with the engine, as `builtin.lock` says.
+    pub is_built_in: bool,
     /// SHA-256 of the wasm.
     pub digest: [u8; 32],
     pub wasm_bytes: usize,
@@ -38,8 +56,24 @@ pub struct Kind {
     pub imports: Vec<String>,
     pub code: Code,
     pub descriptor: kind::Descriptor,
+    /// It described itself at this start; else what was kept of that is taken.
+    pub is_new: bool,
+    /// What the operator keeps from it.
+    pub(super) withheld: Withheld,
     pub(super) format: EveryKindPre<Guest>,
     pub(super) deliver: EveryKindPre<Guest>,
+    folder: PathBuf,
+}
+
+/// A folder whose component cannot be used.
+#[derive(Debug)]
+pub struct Broken {
+    /// As its manifest says; where that cannot be read, the folder's name.
+    pub name: String,
+    pub folder: PathBuf,
+    /// `None`: not all of it could be read.
+    pub hash: Option<ComponentHash>,
+    pub reason: RuntimeError,
 }
 
 impl std::fmt::Debug for Kind {
@@ -51,31 +85,58 @@ impl std::fmt::Debug for Kind {
 impl Kind {
     /// SHA-256 of the wasm, in hexadecimal.
     pub fn sha256(&self) -> String {
-        self.digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(&self.digest)
+    }
+
+    /// What it says of itself, to be kept.
+    pub fn kept(&self) -> String {
+        descriptor::write(&self.descriptor)
+    }
+
+    /// What it may do, line by line, in words.
+    pub fn words(&self) -> Vec<String> {
+        words::words(&self.manifest, &self.descriptor, self.withheld)
+    }
+}
+
+impl Broken {
+    /// Why it cannot be used, with the causes.
+    pub fn told(&self) -> String {
+        let mut told = self.reason.to_string();
+        let mut cause = std::error::Error::source(&self.reason);
+        while let Some(error) = cause {
+            told += &format!(": {error}");
+            cause = error.source();
+        }
+        told
     }
 }
 
 impl Catalog {
-    /// Loads every folder beneath `folder` that holds a `component.toml`.
+    /// Loads every folder beneath `folder` that holds a `component.toml`; each describes itself.
     pub async fn load(runtime: &Arc<Runtime>, folder: &Path) -> Result<Self, RuntimeError> {
-        let cannot = |source| RuntimeError::Folder { path: folder.to_owned(), source };
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(folder).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            if path.join("component.toml").is_file() {
-                folders.push(path);
-            }
-        }
-        folders.sort();
+        Self::load_with(runtime, folder, &Kept::default()).await
+    }
+
+    /// As [`load`](Self::load); a component of which a description was kept is not asked again.
+    pub async fn load_with(
+        runtime: &Arc<Runtime>,
+        folder: &Path,
+        kept: &Kept,
+    ) -> Result<Self, RuntimeError> {
+        let built_ins = BuiltIns::read(folder)?;
         let mut catalog = Self::default();
-        for path in folders {
-            let kind = load(runtime, &path).await?;
-            if let Some(other) = catalog.kind(&kind.name) {
-                return Err(RuntimeError::Twice { component: other.name.clone(), path });
+        for folder in folders(folder)? {
+            let mut found = Found { name: folder_name(&folder), hash: None };
+            match load(runtime, &folder, kept, &built_ins, &mut found).await {
+                Ok(kind) => catalog.kinds.push(Arc::new(kind)),
+                Err(reason) => {
+                    let Found { name, hash } = found;
+                    catalog.broken.push(Broken { name, folder, hash, reason });
+                }
             }
-            catalog.kinds.push(Arc::new(kind));
         }
-        Ok(catalog)
+        Ok(catalog.without_twins())
     }
 
     pub fn kind(&self, name: &str) -> Option<&Arc<Kind>> {
@@ -87,16 +148,80 @@ impl Catalog {
         &self.kinds
     }
 
+    /// Sorted by folder.
+    pub fn broken(&self) -> &[Broken] {
+        &self.broken
+    }
+
     /// How many components this start had to compile.
     pub fn compiled(&self) -> usize {
         self.kinds.iter().filter(|kind| kind.code == Code::Compiled).count()
     }
+
+    /// Of two with one name nobody can tell which is meant, unless one came with the engine.
+    fn without_twins(mut self) -> Self {
+        let (kinds, mut twins) = (std::mem::take(&mut self.kinds), Vec::new());
+        for (at, kind) in kinds.iter().enumerate() {
+            let rivals = || kinds.iter().enumerate().filter(|(_, one)| one.name == kind.name);
+            let chosen = rivals().find(|(_, one)| one.is_built_in);
+            let other = match chosen {
+                Some((chosen, _)) if chosen == at => None,
+                Some((_, one)) => Some(one),
+                None => rivals().find(|(other, _)| *other != at).map(|(_, one)| one),
+            };
+            match other {
+                None => self.kinds.push(Arc::clone(kind)),
+                Some(other) => twins.push(Broken {
+                    name: kind.name.clone(),
+                    folder: kind.folder.clone(),
+                    hash: Some(kind.hash),
+                    reason: RuntimeError::Twice {
+                        component: kind.name.clone(),
+                        path: kind.folder.clone(),
+                        other: other.folder.clone(),
+                    },
+                }),
+            }
+        }
+        self.broken.extend(twins);
+        self.broken.sort_by(|one, other| one.folder.cmp(&other.folder));
+        self
+    }
 }
 
-async fn load(runtime: &Arc<Runtime>, folder: &Path) -> Result<Kind, RuntimeError> {
-    let manifest = manifest(&folder.join("component.toml"))?;
+/// The folders beneath `folder` that hold a component.
+pub fn folders(folder: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
+    let cannot = |source| RuntimeError::Folder { path: folder.to_owned(), source };
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(folder).map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.join("component.toml").is_file() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// What is known of a component, however far it is loaded.
+struct Found {
+    name: String,
+    hash: Option<ComponentHash>,
+}
+
+async fn load(
+    runtime: &Arc<Runtime>,
+    folder: &Path,
+    kept: &Kept,
+    built_ins: &BuiltIns,
+    found: &mut Found,
+) -> Result<Kind, RuntimeError> {
+    let (manifest, manifest_text) = manifest(&folder.join("component.toml"))?;
+    found.name.clone_from(&manifest.name);
     let wasm = read(&folder.join("component.wasm"), WASM_BYTES_MAX)?;
     let digest: [u8; 32] = Sha256::digest(&wasm).into();
+    let hash = ComponentHash::with(digest, manifest_text.as_bytes());
+    found.hash = Some(hash);
     let name = manifest.name.clone();
     let (component, code) = runtime.cache.load(&runtime.engine, &name, &wasm, digest)?;
     let imports = imports(runtime, &component);
@@ -115,45 +240,53 @@ async fn load(runtime: &Arc<Runtime>, folder: &Path) -> Result<Kind, RuntimeErro
     };
     let format = link(&runtime.format_linker)?;
     let deliver = link(&runtime.deliver_linker)?;
-    let descriptor = super::format::describe(runtime, &format)
-        .await
-        .map_err(|source| RuntimeError::Describe { component: name.clone(), source })?;
-    if descriptor.name != name {
-        return Err(RuntimeError::Name {
-            component: name,
-            described: crate::capability::log::printable(&descriptor.name, 64),
-        });
+    let known = kept.get(&hash).and_then(|text| descriptor::read(text));
+    let is_known = known.is_some();
+    let descriptor = match known {
+        Some(descriptor) => descriptor,
+        None => super::format::describe(runtime, &format)
+            .await
+            .map_err(|source| RuntimeError::Describe { component: name.clone(), source })?,
+    };
+    let problems = agree::agree(&manifest, &descriptor);
+    if !problems.is_empty() {
+        return Err(RuntimeError::Disagrees { component: name, problems });
     }
+    let is_built_in = built_ins.has(hash, &name);
     Ok(Kind {
+        withheld: runtime.withheld_from(&name, is_built_in),
+        is_built_in,
         name,
         manifest,
+        manifest_text,
+        hash,
         digest,
         wasm_bytes: wasm.len(),
         imports,
         code,
+        is_new: !is_known,
         descriptor,
         format,
         deliver,
+        folder: folder.to_owned(),
     })
 }
 
-fn manifest(path: &Path) -> Result<Manifest, RuntimeError> {
-    let bytes = read(path, MANIFEST_BYTES_MAX)?;
-    let unclear = |detail: String| RuntimeError::Manifest { path: path.to_owned(), detail };
-    let text = str::from_utf8(&bytes).map_err(|error| unclear(error.to_string()))?;
-    let manifest: Manifest = toml::from_str(text).map_err(|error| unclear(error.to_string()))?;
-    let named = !manifest.name.is_empty()
-        && manifest.name.len() <= 64
-        && manifest
-            .name
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-/".contains(&b));
-    if !named {
-        return Err(unclear("`name`: expected 1 to 64 of a-z, 0-9, `-` and `/`".to_owned()));
-    }
-    Ok(manifest)
+fn folder_name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    crate::printable::printable(&name, 64)
 }
 
+fn manifest(path: &Path) -> Result<(Manifest, String), RuntimeError> {
+    let wrong = |problems| RuntimeError::Manifest { path: path.to_owned(), problems };
+    let text = String::from_utf8(read(path, MANIFEST_BYTES_MAX)?).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let expected = "expected UTF-8".to_owned();
+        wrong(vec![Problem { place: format!("byte {at}"), expected }])
+    })?;
+    let manifest = Manifest::parse(&text).map_err(wrong)?;
+    Ok((manifest, text))
+}
 fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, RuntimeError> {
     let cannot = |source| RuntimeError::Unreadable { path: path.to_owned(), source };
     let mut bytes = Vec::new();

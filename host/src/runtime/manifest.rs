@@ -1,8 +1,26 @@
 //! `component.toml`: what a component asks for. It cannot get more.
+//!
+//! Promise: a manifest that is taken holds together: what secrets are bound to is asked for, places
+//! fit the form of what goes there, and nothing is in it twice. Every fault is told at once, each
+//! with its place.
+//!
+//! Not here: whether the component's own description agrees with it (`runtime::agree`).
+
+mod check;
+mod reading;
+mod template;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
 
 use crate::capability::secrets::{Decoding, Form, Place};
+use crate::config::Problem;
+
+/// Wall clock of one `deliver` where the manifest asks for none, in milliseconds.
+const DELIVER_MS_DEFAULT: u32 = 60_000;
+/// The most that a manifest may ask for, in milliseconds.
+const DELIVER_MS_MAX: u32 = 180_000;
 
 /// A component's manifest, exactly as its folder holds it.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,6 +69,20 @@ pub enum MethodAsked {
     Delete,
 }
 
+impl MethodAsked {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Options => "OPTIONS",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// What it may speak to beside HTTP.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +109,15 @@ pub enum Access {
     Read,
     /// Reading, adding to files, renaming and removing them.
     Append,
+}
+
+impl Access {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Append => "append",
+        }
+    }
 }
 
 /// A setting that is a secret.
@@ -130,10 +171,96 @@ fn root() -> String {
 }
 
 impl Manifest {
+    /// Reads a manifest; `Err`: everything that is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let (manifest, mut problems) = reading::read(text);
+        let Some(manifest) = manifest else { return Err(problems) };
+        // What could not be read is told; what hangs on it would only repeat that.
+        if problems.is_empty() {
+            problems = check::check(&manifest);
+        }
+        if problems.is_empty() { Ok(manifest) } else { Err(problems) }
+    }
+
     /// The origins asked for, as they are written.
     pub fn origins(&self) -> Vec<String> {
         self.origin.iter().map(|one| one.url.clone()).collect()
     }
+
+    /// The origins and targets asked for, as they are written.
+    pub fn reach(&self) -> impl Iterator<Item = &str> {
+        let targets = self.target.iter().map(|one| one.to.as_str());
+        self.origin.iter().map(|one| one.url.as_str()).chain(targets)
+    }
+
+    /// Names of the settings that are secret; an object of secrets by its own name. Those from which
+    /// the host fetches a token are, too.
+    pub fn secret_settings(&self) -> impl Iterator<Item = &str> {
+        let of_tokens = self.oauth2.iter().flat_map(|one| {
+            [Some(one.client_secret.as_str()), one.refresh_token.as_deref()].into_iter().flatten()
+        });
+        self.secret.iter().map(SecretAsked::setting).chain(of_tokens)
+    }
+
+    /// Settings of the endpoint that decide where it reaches, each with the place that names it.
+    pub(super) fn named_settings(&self) -> Vec<(String, &str)> {
+        let mut named = Vec::new();
+        let mut add = |place: String, template| {
+            named.extend(settings_in(template).map(|name| (place.clone(), name)));
+        };
+        for (at, one) in self.origin.iter().enumerate() {
+            add(format!("origin[{at}].url"), &one.url);
+        }
+        for (at, one) in self.target.iter().enumerate() {
+            add(format!("target[{at}].to"), &one.to);
+        }
+        for (at, one) in self.oauth2.iter().enumerate() {
+            add(format!("oauth2[{at}].token_url"), &one.token_url);
+        }
+        for (at, one) in self.folder.iter().enumerate() {
+            named.push((format!("folder[{at}].setting"), one.setting.as_str()));
+        }
+        for (at, one) in self.oauth2.iter().enumerate() {
+            named.extend(one.settings().map(|(key, name)| (format!("oauth2[{at}].{key}"), name)));
+        }
+        named
+    }
+
+    /// Wall clock that one `deliver` may ask for, in milliseconds.
+    pub fn deliver_ms(&self) -> u32 {
+        self.limits.deliver_ms.unwrap_or(DELIVER_MS_DEFAULT)
+    }
+}
+
+impl SecretAsked {
+    /// The setting, without `.*`.
+    pub fn setting(&self) -> &str {
+        self.setting.strip_suffix(".*").unwrap_or(&self.setting)
+    }
+
+    /// Whether it stands for each value of an object.
+    pub fn is_object(&self) -> bool {
+        self.setting.ends_with(".*")
+    }
+}
+
+impl OAuth2Asked {
+    /// The settings that it names, each with its key.
+    fn settings(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("client_id", Some(&self.client_id)),
+            ("client_secret", Some(&self.client_secret)),
+            ("refresh_token", self.refresh_token.as_ref()),
+            ("scope", self.scope.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(key, name)| Some((key, name?.as_str())))
+    }
+}
+
+/// Names of the settings in braces. What is between braces that do not match is none.
+fn settings_in(template: &str) -> impl Iterator<Item = &str> {
+    template.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))
 }
 
 /// The world of the contract that the component was made for: the most it may import.
@@ -160,22 +287,6 @@ impl World {
             Self::HttpComponent => &["alerts", "http", "secrets", "log"],
             Self::Component => &["alerts", "http", "secrets", "log", "net"],
             Self::FileComponent => &["alerts", "files", "log"],
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_manifest_with_an_unknown_key_or_world_is_refused() {
-        let good = "name = 'a'\nworld = 'http-component'\n[[origin]]\nurl = '{url}'";
-        assert_eq!(toml::from_str::<Manifest>(good).unwrap().world, World::HttpComponent);
-        for bad in
-            ["name = 'a'", "name = 'a'\nworld = 'all'", "name='a'\nworld='component'\nfs=true"]
-        {
-            assert!(toml::from_str::<Manifest>(bad).is_err(), "{bad}");
         }
     }
 }
