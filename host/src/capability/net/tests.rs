@@ -373,7 +373,7 @@ async fn a_secret_goes_out_in_clear_text_only_where_the_operator_granted_it() {
     let mut door = ground.door();
     let mut connection = ground.dial(&mut door).await;
     let mut peer = accept(&listener).await;
-    let bytes = format!("AUTH {placeholder}");
+    let bytes = format!("AUTH PLAIN {placeholder}\r\n");
     let written = door.write(&ground.calls, &mut keyring, &mut connection, bytes.as_bytes()).await;
     assert_eq!(told(written), "denied secret-clear-text");
     assert_eq!(door.seen(), Seen::default(), "nothing was sent");
@@ -395,12 +395,12 @@ async fn a_secret_goes_out_in_clear_text_only_where_the_operator_granted_it() {
     }
     assert_eq!(read, "you said [redacted], I hear\r\n");
     door.close(connection).await;
-    assert_eq!(all_of(&mut peer).await, format!("AUTH {PASSWORD}"));
+    assert_eq!(all_of(&mut peer).await, format!("AUTH PLAIN {PASSWORD}\r\n"));
 
     // Not where it is not bound to.
     let (mut keyring, placeholder) = secret("tcp://127.0.0.1:1");
     let mut connection = ground.dial(&mut door).await;
-    let written =
-        door.write(&ground.calls, &mut keyring, &mut connection, placeholder.as_bytes()).await;
+    let bytes = format!("AUTH PLAIN {placeholder}\r\n");
+    let written = door.write(&ground.calls, &mut keyring, &mut connection, bytes.as_bytes()).await;
     assert_eq!(told(written), "denied secret-origin");
 }
