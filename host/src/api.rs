@@ -9,6 +9,7 @@
 mod alerts;
 mod asked;
 mod body;
+mod components;
 mod edits;
 mod endpoints;
 mod files;

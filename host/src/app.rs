@@ -1,7 +1,9 @@
 //! Builds every part from the configuration, owns the tasks and the token that stops them.
 //!
-//! Promise: nothing is bound or opened before the whole configuration holds; a stop lets what is
-//! in flight end, within the configured time, and what does not is sent again after the next start.
+//! Promise: nothing is bound or opened before the whole configuration holds, and nothing is bound
+//! before the components are loaded: what they said of themselves is in the store, so that is opened
+//! first. A stop lets what is in flight end, within the configured time, and what does not is sent
+//! again after the next start.
 
 mod build;
 
@@ -18,11 +20,12 @@ use tracing::{info, warn};
 use crate::api::{BindError, Engine, Server};
 use crate::clock::Clock;
 use crate::config::{Config, List, Problem};
+use crate::dispatch::guard::BanGuard;
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::Records;
-use crate::roster::Roster;
-use crate::runtime::{Catalog, RuntimeError};
+use crate::roster::{Kinds, Roster};
+use crate::runtime::RuntimeError;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
@@ -39,13 +42,14 @@ pub struct Ready<'a> {
 pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), AppError> {
     let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
     let clock = Arc::new(Clock::default());
-    let parts = build::parts(&config).await?;
-    let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(parts.kinds.catalog()));
+    let parts = build::parts(&config)?;
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
+    let kinds = build::kinds(&config, &parts, &store).await?;
+    let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
     let tokens = Tokens::open(&config.data_dir)?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
-    let roster = Roster::open(&store, &queue, parts.kinds).await?;
+    let roster = Roster::open(&store, &queue, kinds).await?;
     let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
     metrics.show_limits(runtime.limit_hits());
     let metrics = Arc::new(metrics);
@@ -67,6 +71,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         policy: trial.policy,
         batch_max: trial.batch_max,
         slots: Arc::clone(&trial.slots),
+        guard: Arc::new(BanGuard::new(build::guard_rules(&config.guard))),
+        records: records.clone(),
         roster: roster.clone(),
     });
 
@@ -130,9 +136,9 @@ fn ended_early(part: &'static str, joined: Joined) -> AppError {
     }
 }
 
-/// The kinds that are installed.
-pub async fn catalog(config: &Config) -> Result<Arc<Catalog>, AppError> {
-    Ok(Arc::clone(build::parts(config).await?.kinds.catalog()))
+/// The components that are in the folder, as an engine would find them that has no store yet.
+pub async fn components(config: &Config) -> Result<Kinds, AppError> {
+    build::kinds_alone(config).await
 }
 
 /// SIGTERM and SIGINT.

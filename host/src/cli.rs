@@ -94,7 +94,7 @@ enum Command {
     Export(export::ExportArgs),
     /// List who changed what, or check that this record is whole
     Audit(audit::AuditArgs),
-    /// Look at the components that are installed
+    /// Look at the components that are installed, and say which may be used
     Component {
         #[command(subcommand)]
         command: component::ComponentCommand,

@@ -2,13 +2,17 @@
 //!
 //! Promise: every problem is reported at once, each with its place, what was expected, and what to
 //! do; no value of a setting is ever printed. This file is the only one that reads environment
-//! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
+//! variables: `CAMPANILE_CONFIG` (path of the configuration), `CAMPANILE_LOG` (filter of logs), and
+//! `CREDENTIALS_DIRECTORY` (where systemd puts the credentials of a service).
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
 mod egress;
+mod files;
+mod guard;
 mod limits;
 mod reading;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,12 +25,15 @@ pub use egress::{
     ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
     TenantConfig,
 };
+pub use files::FilesConfig;
+pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
 };
 use reading::Reading;
 pub(crate) use reading::expectation;
+pub use secrets::{KeySource, SecretsConfig};
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -51,13 +58,18 @@ pub struct Config {
     pub api: ApiConfig,
     pub ingest: IngestConfig,
     pub limits: LimitsConfig,
+    pub guard: GuardConfig,
+    pub components: Vec<ComponentConfig>,
     pub dispatch: DispatchConfig,
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub files: FilesConfig,
     pub egress: EgressConfig,
     /// Ceilings by the tenant's name; one that is not named has the defaults.
     pub tenants: BTreeMap<String, TenantConfig>,
+    /// Where the key is that secrets are sealed with.
+    pub key: KeySource,
 }
 
 impl Config {
@@ -103,6 +115,11 @@ pub fn path(given: Option<PathBuf>) -> PathBuf {
 /// Filter of the logs, from `CAMPANILE_LOG`: `info`, or per module `warn,campanile::queue=debug`.
 pub fn log_filter() -> Option<String> {
     std::env::var("CAMPANILE_LOG").ok().filter(|set| !set.is_empty())
+}
+
+/// Where systemd put the credentials of this service.
+fn credentials_dir() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|set| !set.is_empty()).map(Into::into)
 }
 
 /// Why the configuration cannot be used.
@@ -156,11 +173,15 @@ struct Top {
     api: ApiConfig,
     ingest: IngestConfig,
     limits: LimitsConfig,
+    guard: GuardConfig,
+    component: Vec<ComponentConfig>,
     dispatch: DispatchConfig,
     retry: RetryConfig,
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    files: FilesConfig,
+    secrets: SecretsConfig,
 }
 
 impl Default for Top {
@@ -174,11 +195,15 @@ impl Default for Top {
             api: ApiConfig::default(),
             ingest: IngestConfig::default(),
             limits: LimitsConfig::default(),
+            guard: GuardConfig::default(),
+            component: Vec::new(),
             dispatch: DispatchConfig::default(),
             retry: RetryConfig::default(),
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            files: FilesConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -200,11 +225,14 @@ impl Top {
             api: reading.section("api", &mut table),
             ingest: reading.section("ingest", &mut table),
             limits: reading.section("limits", &mut table),
+            guard: reading.section("guard", &mut table),
             dispatch: reading.section("dispatch", &mut table),
             retry: reading.section("retry", &mut table),
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            files: reading.section("files", &mut table),
+            secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
     }
@@ -226,7 +254,11 @@ impl Top {
         }
         self.api.check(reading);
         self.limits.check(reading);
+        self.guard.check(reading);
+        guard::check_components(&self.component, reading);
         self.retry.check(reading);
+        self.files.check(reading);
+        self.secrets.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -234,21 +266,27 @@ impl Top {
             Some(dir) => plain_path(&base.join(dir)),
             None => data_dir.join("cache"),
         };
+        let mut files = self.files;
+        files.root = files.root.map(|root| plain_path(&base.join(root)));
         Config {
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
             zone: self.zone,
             locale: self.locale,
             components_dir: plain_path(&base.join(&self.components_dir)),
+            key: self.secrets.source(base, &data_dir, credentials_dir()),
             data_dir,
             cache_dir,
             api: self.api,
             ingest: self.ingest,
             limits: self.limits,
+            guard: self.guard,
+            components: self.component,
             dispatch: self.dispatch,
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            files,
             egress: EgressConfig::default(),
             tenants: BTreeMap::new(),
         }

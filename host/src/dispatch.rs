@@ -9,6 +9,7 @@
 pub mod backoff;
 mod batch;
 mod destination;
+pub mod guard;
 mod lane;
 mod lanes;
 mod members;
@@ -23,11 +24,13 @@ use tokio_util::sync::CancellationToken;
 use crate::capability::http::HttpGate;
 use crate::clock::Clock;
 use crate::queue::Queue;
+use crate::records::Records;
 use crate::roster::Roster;
 use crate::runtime::Runtime;
 use crate::store::StoreError;
 use crate::telemetry::Metrics;
 
+use guard::{BanGuard, tell};
 use lanes::Lanes;
 
 pub use destination::{Destination, Endpoint, Own, Site};
@@ -47,6 +50,9 @@ pub struct Dispatch {
     pub batch_max: usize,
     /// Calls that may run or wait at once, over all lanes.
     pub slots: Arc<Slots>,
+    /// Who is held back, so that no origin bans this machine.
+    pub guard: Arc<BanGuard>,
+    pub records: Records,
     /// Who is sent to, and through which endpoint, as it is now.
     pub roster: Roster,
 }
@@ -78,7 +84,12 @@ pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(),
             Ok(()) = changes.changed(), if !stop.is_cancelled() => {
                 lanes.follow(&changes.borrow_and_update());
             }
-            _ = sweep.tick() => dispatch.gate.pool.sweep(Instant::now()),
+            _ = sweep.tick() => {
+                dispatch.gate.pool.sweep(Instant::now());
+                let changes = dispatch.guard.sweep(dispatch.clock.now_ms());
+                tell::tell(&dispatch, changes).await;
+                dispatch.metrics.guarded(dispatch.guard.levels());
+            }
         }
     }
 }

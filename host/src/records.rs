@@ -4,8 +4,10 @@
 //! number of rows. Ids are never reused.
 
 mod alerts;
+pub mod components;
 mod deliveries;
 pub mod rows;
+pub(crate) mod secrets;
 
 use crate::alert::Alert;
 use crate::audit::{self, Record, Verified};

@@ -6,8 +6,11 @@
 //!
 //! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
 
+mod approval;
 mod build;
 mod change;
+mod decide;
+mod installed;
 mod kinds;
 mod lay;
 mod live;
@@ -38,7 +41,10 @@ use crate::setup::Setup;
 use crate::store::{Refusal, Store, StoreError, Weight};
 use crate::vault::Vault;
 
+pub use approval::{ApprovalError, Approvals};
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
+pub(crate) use decide::component_row;
+pub use installed::{Installed, State};
 pub use kinds::Kinds;
 pub(crate) use lay::{Before, Laid};
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
@@ -269,9 +275,5 @@ impl Pause {
 }
 
 fn refused(refusal: Refusal) -> StoreError {
-    match refusal {
-        Refusal::Crowded => StoreError::Busy,
-        Refusal::DiskFull => StoreError::DiskFull,
-        Refusal::Closed => StoreError::Closed,
-    }
+    refusal.into()
 }

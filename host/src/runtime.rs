@@ -22,11 +22,12 @@ mod limits;
 mod linker;
 mod manifest;
 mod session;
+mod withheld;
 mod words;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use tokio::sync::Semaphore;
@@ -41,7 +42,8 @@ pub use engine::Allocation;
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
-pub use manifest::{Manifest, MethodAsked, World};
+pub use manifest::{Access, FolderAsked, Manifest, MethodAsked, World};
+pub use withheld::{Withheld, Withholding};
 
 use crate::telemetry::LimitHits;
 use compile::CodeCache;
@@ -56,6 +58,7 @@ pub struct Runtime {
     pub allocation: Allocation,
     limits: Limits,
     limit_hits: LimitHits,
+    withholding: OnceLock<Withholding>,
     cache: CodeCache,
     ticker: Arc<Ticker>,
     /// One place fewer than cores, so that a guest that computes leaves one to the rest.
@@ -83,6 +86,7 @@ impl Runtime {
             allocation,
             limits,
             limit_hits: LimitHits::default(),
+            withholding: OnceLock::new(),
             cache: CodeCache::open(cache_dir)?,
             ticker: Ticker::start(&engine)?,
             places: Arc::new(Semaphore::new((cores - 1).max(1))),
@@ -94,6 +98,18 @@ impl Runtime {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What the operator keeps from which kind, from now on. Said once, before components are
+    /// loaded.
+    pub fn withhold(&self, withholding: Withholding) {
+        let said = self.withholding.set(withholding);
+        debug_assert!(said.is_ok(), "what is withheld was said before");
+    }
+
+    fn withheld_from(&self, kind: &str, is_built_in: bool) -> Withheld {
+        let withholding = self.withholding.get();
+        withholding.map_or_else(Withheld::default, |one| one.from(kind, is_built_in))
     }
 
     /// How often calls have hit which limit.

@@ -19,6 +19,7 @@ use prometheus_client::registry::Registry;
 use tracing_subscriber::EnvFilter;
 
 use crate::delivery::OutcomeKind;
+use crate::dispatch::guard::Level;
 use crate::queue::QueueStats;
 
 pub use limit::{Limit, LimitHits};
@@ -39,6 +40,8 @@ pub struct Metrics {
     calls: Family<Call, Counter>,
     call_cpu: Family<Call, Counter<f64, AtomicU64>>,
     answers: Family<Route, Histogram, fn() -> Histogram>,
+    guard_origins: Family<Guarded, Gauge>,
+    guard_held: Family<Guarded, Counter>,
     /// Deliveries that wait or are in flight.
     queue_pending: Gauge,
     /// Deliveries that are handed out right now.
@@ -63,6 +66,8 @@ impl Metrics {
             calls: Family::default(),
             call_cpu: Family::default(),
             answers: Family::new_with_constructor(|| Histogram::new(ANSWER_BUCKETS)),
+            guard_origins: Family::default(),
+            guard_held: Family::default(),
             queue_pending: Gauge::default(),
             queue_leased: Gauge::default(),
             queue_waiting: Gauge::default(),
@@ -82,6 +87,10 @@ impl Metrics {
         to.register("guest_cpu_seconds", help, metrics.call_cpu.clone());
         let help = "Time from request to answer, in seconds";
         to.register("http_answer_seconds", help, metrics.answers.clone());
+        let help = "Origins near a ban, by what is done about it";
+        to.register("guard_origins", help, metrics.guard_origins.clone());
+        let help = "Times that messages were held back from an origin near a ban";
+        to.register("guard_held", help, metrics.guard_held.clone());
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
@@ -132,6 +141,20 @@ impl Metrics {
     /// A request was answered; `route` is the pattern, not the path.
     pub fn answered(&self, route: &str, took: Duration) {
         self.answers.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// How many origins are how near a ban.
+    pub fn guarded(&self, levels: [(Level, usize); 2]) {
+        for (level, count) in levels {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.guard_origins.get_or_create(&Guarded { state: level.name() }).set(count);
+        }
+    }
+
+    /// Somebody was held back from an origin near a ban: stopped, or merely slowed.
+    pub fn held_back(&self, is_stopped: bool) {
+        let level = if is_stopped { Level::Stopping } else { Level::Slowing };
+        self.guard_held.get_or_create(&Guarded { state: level.name() }).inc();
     }
 
     /// What the queue holds right now.
@@ -185,6 +208,11 @@ struct Call {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Guarded {
+    state: &'static str,
 }
 
 /// How logs look.

@@ -4,6 +4,7 @@
 
 mod alertmanager;
 mod audit;
+mod ban;
 mod catalog;
 mod code;
 mod commands;

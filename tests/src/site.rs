@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -56,6 +57,7 @@ impl Site {
             has_egress_grant: true,
             _turn: turn,
         };
+        site.build_in();
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
     }
@@ -222,6 +224,27 @@ impl Site {
         self.folder.path().join("components")
     }
 
+    /// Lets every component that is there now be used without anybody's approval. So it is for those
+    /// that were there from the beginning.
+    pub fn build_in(&self) {
+        let mut lock = String::new();
+        for kind in fs::read_dir(self.components()).into_iter().flatten().flatten() {
+            let read = |name| fs::read(kind.path().join(name));
+            let (Ok(wasm), Ok(manifest)) = (read("component.wasm"), read("component.toml")) else {
+                continue;
+            };
+            let manifest_text = String::from_utf8_lossy(&manifest);
+            let name = manifest_text.lines().find_map(|line| line.strip_prefix("name = "));
+            let name = name.unwrap_or_default().trim_matches(['"', '\'']);
+            let hexadecimal = |bytes: &[u8]| -> String {
+                bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+            };
+            let whole = [hexadecimal(&Sha256::digest(&wasm)).as_bytes(), &manifest].concat();
+            writeln!(lock, "{}  {name}", hexadecimal(&Sha256::digest(whole))).expect("a string");
+        }
+        fs::write(self.components().join("builtin.lock"), lock).expect("a folder of our own");
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -264,7 +287,8 @@ enum Turn {
 fn link_components(to: &Path) {
     fs::create_dir(to).expect("a folder in a folder of our own");
     for from in ["components", "test-components"] {
-        for kind in fs::read_dir(target().join(from)).into_iter().flatten().flatten() {
+        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
+        for kind in built.filter(|one| one.path().is_dir()) {
             symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
         }
     }

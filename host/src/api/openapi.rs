@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, alerts, endpoints, files, history, recipients, trials, views};
+use super::{Api, alerts, components, endpoints, files, history, recipients, trials, views};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -25,7 +25,7 @@ use super::{Api, alerts, endpoints, files, history, recipients, trials, views};
         (name = "setup", description = "Endpoints and recipients"),
         (name = "history", description = "What happened"),
         (name = "trials", description = "Tries that store nothing"),
-        (name = "kinds", description = "Kinds of endpoint"),
+        (name = "kinds", description = "Kinds of endpoint, and the components that they are"),
         (name = "engine", description = "The engine itself"),
     ),
 )]
@@ -65,6 +65,10 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .routes(routes!(files::export))
         .routes(routes!(trials::test))
         .routes(routes!(trials::preview))
+        .routes(routes!(components::list))
+        .routes(routes!(components::show))
+        .routes(routes!(components::approve))
+        .routes(routes!(components::revoke))
         .routes(routes!(views::kinds))
         .routes(routes!(views::kind))
         .routes(routes!(views::schema))

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::config;
 use crate::ingest::{BadBody, Rejection};
 use crate::queue::CommitError;
-use crate::roster::{ChangeError, Expect};
+use crate::roster::{ApprovalError, ChangeError, Expect};
 use crate::store::StoreError;
 use crate::trial::TargetError;
 
@@ -159,6 +159,19 @@ impl From<ChangeError> for Problem {
             ChangeError::KindFixed { .. } => (StatusCode::CONFLICT, "kind-fixed"),
             ChangeError::OtherSet { .. } => (StatusCode::CONFLICT, "other-set"),
             ChangeError::Outdated { .. } => (StatusCode::PRECONDITION_FAILED, "changed-meanwhile"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<ApprovalError> for Problem {
+    fn from(error: ApprovalError) -> Self {
+        let (status, code) = match error {
+            ApprovalError::Store(error) => return error.into(),
+            ApprovalError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
+            ApprovalError::Broken { .. } => (StatusCode::CONFLICT, "component-broken"),
+            ApprovalError::Other { .. } => (StatusCode::CONFLICT, "component-changed"),
+            ApprovalError::BuiltIn { .. } => (StatusCode::CONFLICT, "built-in"),
         };
         Self::new(status, code, error.to_string())
     }

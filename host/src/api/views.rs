@@ -13,6 +13,7 @@ use super::Api;
 use super::asked::not_found;
 use super::problem::Problem;
 use crate::ingest::native;
+use crate::roster::{self, State as Standing};
 use crate::runtime::Kind;
 use crate::telemetry::METRICS_TYPE;
 
@@ -20,6 +21,8 @@ use crate::telemetry::METRICS_TYPE;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct KindView {
     name: String,
+    /// Endpoints of it are sent through only where it is built in or approved.
+    state: Standing,
     title: String,
     summary: String,
     /// The world of the contract whose imports it may have.
@@ -44,8 +47,9 @@ pub(super) struct Kinds {
 /// The kinds of endpoint that are installed.
 #[utoipa::path(get, path = "/v1/kinds", tag = "kinds", responses((status = 200, body = Kinds)))]
 pub(super) async fn kinds(State(api): State<Api>) -> Json<Kinds> {
-    let kinds = api.engine.roster.kinds().catalog().kinds();
-    Json(Kinds { kinds: kinds.iter().map(|kind| kind_view(kind)).collect() })
+    let kinds = api.engine.roster.kinds();
+    let all = kinds.catalog().kinds().iter().filter_map(|kind| kind_view(kinds, kind));
+    Json(Kinds { kinds: all.collect() })
 }
 
 /// One kind. In a name with a namespace the slash is written `%2F`.
@@ -57,13 +61,17 @@ pub(super) async fn kind(
     State(api): State<Api>,
     Path(name): Path<String>,
 ) -> Result<Json<KindView>, Problem> {
-    let kind = api.engine.roster.kinds().catalog().kind(&name);
-    Ok(Json(kind_view(kind.ok_or_else(|| not_found("kind", &name))?)))
+    let kinds = api.engine.roster.kinds();
+    let view = kinds.catalog().kind(&name).and_then(|kind| kind_view(kinds, kind));
+    Ok(Json(view.ok_or_else(|| not_found("kind", &name))?))
 }
 
-fn kind_view(kind: &Kind) -> KindView {
-    KindView {
+/// `None`: its component is broken.
+fn kind_view(kinds: &roster::Kinds, kind: &Kind) -> Option<KindView> {
+    let state = kinds.state(kind);
+    (state != Standing::Broken).then(|| KindView {
         name: kind.name.clone(),
+        state,
         title: kind.descriptor.title.clone(),
         summary: kind.descriptor.summary.clone(),
         world: kind.manifest.world.name(),
@@ -71,7 +79,7 @@ fn kind_view(kind: &Kind) -> KindView {
         sha256: kind.sha256(),
         endpoint_schema: schema_value(&kind.descriptor.endpoint_schema),
         recipient_schema: schema_value(&kind.descriptor.recipient_schema),
-    }
+    })
 }
 
 /// JSON Schema of what `POST /v1/alerts` takes.
@@ -98,8 +106,13 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
         Some(problem) => Some(problem.to_owned()),
         None => api.engine.queue.stats().await.err().map(|error| error.to_string()),
     };
-    let components = api.engine.roster.kinds().catalog().kinds().is_empty().then(|| {
-        "no component is installed; run `make components`, or set `components_dir`".to_owned()
+    let kinds = api.engine.roster.kinds();
+    let components = (!kinds.are_any()).then(|| {
+        match kinds.components().is_empty() {
+            true => "no component is installed; run `make components`, or set `components_dir`",
+            false => "no component can be used; `campanile component list` says why",
+        }
+        .to_owned()
     });
     let dispatch = api.engine.sending.is_cancelled().then(|| "nothing is sent any more".to_owned());
     let checks = [("store", store), ("components", components), ("dispatch", dispatch)];

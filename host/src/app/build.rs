@@ -5,18 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tracing::{error, info, warn};
 
 use super::AppError;
 use crate::capability::budget::CallLimits;
 use crate::capability::egress::{Connector, Policy, Pool};
 use crate::capability::http::HttpGate;
-use crate::config::{Config, LimitsConfig, Problem, RetryConfig};
+use crate::config::{
+    AlertPart, ComponentConfig, Config, GuardConfig, LimitsConfig, Problem, RetryConfig,
+};
 use crate::dispatch::backoff::Backoff;
+use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::queue::QueueLimits;
-use crate::roster::Kinds;
-use crate::runtime::{Catalog, Limits, Runtime};
-use crate::store::StoreLimits;
+use crate::records::components;
+use crate::roster::{Approvals, Installed, Kinds, State, component_row};
+use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
+use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
 
 /// Instances beside those that deliver: a preview, a description.
@@ -26,15 +31,18 @@ const SPARE_INSTANCES: u32 = 16;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub runtime: Arc<Runtime>,
-    pub kinds: Kinds,
+    pub site: Site,
+    pub egress: Policy,
 }
 
-/// Loads the components, and checks what the configuration says beside them.
-pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
+/// Checks what the configuration says beside itself, and starts what runs components.
+pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
     let limits = Limits::from(&config.limits);
     let calls = config.limits.calls_count.get().saturating_add(SPARE_INSTANCES);
+    // What is in the folder is looked at later, and that it is there now.
+    runtime::folders(&config.components_dir)?;
     let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
-    let catalog = Arc::new(Catalog::load(&runtime, &config.components_dir).await?);
+    runtime.withhold(withholding(&config.components));
     let wrong = |problems| AppError::Config { path: config.path.clone(), problems };
     let zone = TimeZone::get(&config.zone).map_err(|_| {
         let expected = "expected an IANA time zone such as `Europe/Rome`; the package `tzdata` \
@@ -48,8 +56,81 @@ pub(super) async fn parts(config: &Config) -> Result<Parts, AppError> {
         zone,
     };
     let egress = Policy::read(config).map_err(wrong)?;
-    let kinds = Kinds::new(catalog, site).map_err(wrong)?.with_egress(egress);
-    Ok(Parts { runtime, kinds })
+    Ok(Parts { runtime, site, egress })
+}
+
+/// Loads the components. Those that are new describe themselves, which is kept; of the others it was.
+pub(super) async fn kinds(
+    config: &Config,
+    parts: &Parts,
+    store: &Store,
+) -> Result<Kinds, AppError> {
+    let rows = components::load(store).await?;
+    let kept: Kept =
+        rows.iter().map(|row| (ComponentHash(row.hash), row.descriptor.clone())).collect();
+    let catalog = Catalog::load_with(&parts.runtime, &config.components_dir, &kept).await?;
+    let approvals = Approvals::of(&rows);
+    let now_ms = store.clock().now_ms();
+    let new = catalog.kinds().iter().filter(|kind| kind.is_new);
+    let new: Vec<_> = new.map(|kind| component_row(kind, now_ms, &approvals)).collect();
+    let present = catalog.kinds().iter().map(|kind| kind.hash.0).collect();
+    for row in &new {
+        info!(component.name = row.name, "A component is installed: it has described itself.");
+    }
+    if let Err(error) = components::install(store, new, present).await {
+        warn!(%error, "What new components said of themselves is not kept; the next start asks again.");
+    }
+    let kinds = Kinds::new(Arc::new(catalog), parts.site.clone())
+        .with_egress(parts.egress.clone())
+        .approved(approvals);
+    for one in kinds.components() {
+        tell(&one);
+    }
+    Ok(kinds)
+}
+
+/// Components without a store: which of them are approved is not known.
+pub(super) async fn kinds_alone(config: &Config) -> Result<Kinds, AppError> {
+    let parts = parts(config)?;
+    let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
+    Ok(Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress))
+}
+
+/// Somebody must see to a component, or may want to know that it is new.
+fn tell(one: &Installed) {
+    let name = one.name.as_str();
+    match one.state {
+        State::Broken => {
+            let problem = one.problem.as_deref().unwrap_or_default();
+            error!(
+                component.name = name,
+                problem, "A component cannot be used; what it is owed waits."
+            );
+        }
+        State::Waiting => warn!(
+            component.name = name,
+            "A component waits for approval: `campanile component approve` shows what it may do."
+        ),
+        State::BuiltIn | State::Approved | State::Unknown => {}
+    }
+}
+
+fn withholding(components: &[ComponentConfig]) -> Withholding {
+    let mut withholding = Withholding::default();
+    for component in components {
+        let drops = |part| component.drop.contains(&part);
+        let withheld = Withheld {
+            raw: drops(AlertPart::Raw),
+            labels: drops(AlertPart::Labels),
+            annotations: drops(AlertPart::Annotations),
+            parties: drops(AlertPart::Parties),
+        };
+        match component.name.as_str() {
+            "*" => withholding.others = withheld,
+            name => _ = withholding.by_name.insert(name.to_owned(), withheld),
+        }
+    }
+    withholding
 }
 
 pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
@@ -65,6 +146,15 @@ pub(super) fn slots(limits: &LimitsConfig, hits: &LimitHits) -> Arc<Slots> {
     let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
     let one_tenant = limits.instances_per_tenant_max.unwrap_or(limits.calls_count);
     Slots::new(count(limits.calls_count), count(one_tenant), hits.clone())
+}
+
+pub(super) fn guard_rules(guard: &GuardConfig) -> GuardRules {
+    let count = |count: NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    GuardRules {
+        window_ms: u64::from(guard.window_s.get()).saturating_mul(1_000),
+        slow_count: count(guard.refusals_slow),
+        stop_count: count(guard.refusals_stop),
+    }
 }
 
 pub(super) fn retry_policy(retry: &RetryConfig) -> RetryPolicy {
@@ -122,11 +212,17 @@ mod tests {
     async fn a_components_folder_that_was_not_built_says_which_one_is_meant() {
         let folder = tempfile::tempdir().unwrap();
         let kind = folder.path().join("components/some-kind");
+        let config = Config::parse(&folder.path().join("campanile.toml"), "").unwrap();
+        let told = parts(&config).unwrap_err().to_string();
+        assert!(told.contains("make components") && told.contains("`components_dir`"), "{told}");
+
         std::fs::create_dir_all(&kind).unwrap();
         let manifest = "name = 'some-kind'\nworld = 'http-component'";
         std::fs::write(kind.join("component.toml"), manifest).unwrap();
-        let config = Config::parse(&folder.path().join("campanile.toml"), "").unwrap();
-        let told = parts(&config).await.unwrap_err().to_string();
+        let kinds = kinds_alone(&config).await.unwrap();
+        let [found] = kinds.components().try_into().unwrap();
+        assert!(!kinds.are_any() && found.state == State::Broken);
+        let told = found.problem.unwrap();
         for part in ["some-kind/component.wasm", "`components_dir` must name", "target/components"]
         {
             assert!(told.contains(part), "{told}");

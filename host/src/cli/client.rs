@@ -78,6 +78,11 @@ impl Target {
         Ok(Client { place, tls, token, body_bytes_max })
     }
 
+    /// Somebody says which engine is meant.
+    pub(super) fn is_named(&self) -> bool {
+        self.url.is_some()
+    }
+
     fn address(&self, config: Option<&Config>) -> Result<Url, Failure> {
         match (&self.url, config) {
             (Some(url), _) => Ok(url.clone()),

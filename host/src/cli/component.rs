@@ -1,87 +1,200 @@
-//! `campanile component`: the kinds that are installed, and what they may do.
+//! `campanile component`: what is installed, what it may do, and who lets it.
 
-use std::io::Write;
+mod show;
+
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::output::{self, plain};
+use super::client::{Ask, Client, Target, segment};
+use super::output::{self, cell, plain};
 use super::{Common, Exit, Failure};
-use crate::runtime::Kind;
+use crate::roster::State;
+use crate::tenant::Role;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ComponentCommand {
-    /// List the kinds that are installed
-    List,
-    /// Show one kind and what it may do
-    Show {
-        /// Name of the kind
-        name: String,
-    },
+    /// List the components that are installed; without an engine, those in the folder
+    List(ListArgs),
+    /// Show one component rule by rule; without an engine, as it is in the folder
+    Show(NameArgs),
+    /// Let a component be used, after showing what it may do
+    Approve(ApproveArgs),
+    /// Take back what was approved
+    Revoke(NameArgs),
 }
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct NameArgs {
+    /// Its name, such as `acme/pager`
+    name: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ApproveArgs {
+    /// Its name, such as `acme/pager`
+    name: String,
+    /// Approve without asking
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+const PATH: &str = "/v1/components";
 
 pub(super) async fn run(
     command: ComponentCommand,
     common: &Common,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let catalog = Box::pin(crate::app::catalog(&common.load()?)).await?;
     match command {
-        ComponentCommand::List if common.json => {
-            let kinds: Vec<_> = catalog.kinds().iter().map(|kind| view(kind)).collect();
-            output::json(out, &json!({ "kinds": kinds }))?;
-        }
-        ComponentCommand::List => {
-            let rows: Vec<_> = catalog
-                .kinds()
-                .iter()
-                .map(|kind| {
-                    let world = kind.manifest.world.name().to_owned();
-                    [kind.name.clone(), world, plain(&kind.descriptor.title)]
-                })
-                .collect();
-            output::table(out, ["NAME", "WORLD", "TITLE"], &rows)?;
-        }
-        ComponentCommand::Show { name } => {
-            let Some(kind) = catalog.kind(&name) else {
-                let text =
-                    format!("there is no kind `{name}`; `campanile component list` shows all");
-                return Err(Failure::says(Exit::Failed, text));
-            };
+        ComponentCommand::List(args) => list(&args, common, out).await,
+        ComponentCommand::Show(args) => {
+            let all = components(&args.target, common).await?;
+            let found = all.iter().find(|one| one["name"] == args.name.as_str());
+            let found = found.ok_or_else(|| missing(&args.name))?;
             if common.json {
-                return Ok(output::json(out, &view(kind))?);
+                return Ok(output::json(out, found)?);
             }
-            show(kind, out)?;
+            Ok(show::whole(out, found)?)
+        }
+        ComponentCommand::Approve(args) => approve(&args, common, out).await,
+        ComponentCommand::Revoke(args) => {
+            let client = args.target.client(common, Role::Admin)?;
+            let path = format!("{PATH}/{}/revoke", segment(&args.name));
+            let object = client.ask(Ask::post(&path, &json!({}))).await?.good()?;
+            told(&object, common, out)
         }
     }
-    Ok(())
 }
 
-fn show(kind: &Kind, out: &mut dyn Write) -> Result<(), Failure> {
-    let described = &kind.descriptor;
-    writeln!(out, "{}: {}", kind.name, plain(&described.title))?;
-    writeln!(out, "{}", plain(&described.summary))?;
-    writeln!(out, "sha256:  {}", kind.sha256())?;
-    writeln!(out, "size:    {} bytes", kind.wasm_bytes)?;
-    writeln!(out, "world:   {}", kind.manifest.world.name())?;
-    for origin in kind.manifest.origins() {
-        writeln!(out, "reaches: {} (filled in from an endpoint's settings)", plain(&origin))?;
+async fn list(
+    args: &ListArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let all = components(&args.target, common).await?;
+    if common.json {
+        return Ok(output::json(out, &json!({ "components": all }))?);
     }
-    for import in &kind.imports {
-        writeln!(out, "imports: {}", plain(import))?;
-    }
-    Ok(())
+    let rows: Vec<_> = all
+        .iter()
+        .map(|one| {
+            let about = match one["problem"].as_str() {
+                Some(problem) => problem.lines().next().unwrap_or_default().to_owned(),
+                None => cell(&one["about"]["title"]),
+            };
+            [cell(&one["name"]), cell(&one["state"]), cell(&one["about"]["world"]), about]
+        })
+        .collect();
+    Ok(output::table(out, ["NAME", "STATE", "WORLD", "TITLE"], &rows)?)
 }
 
-fn view(kind: &Kind) -> Value {
-    json!({
-        "name": kind.name,
-        "title": kind.descriptor.title,
-        "summary": kind.descriptor.summary,
-        "sha256": kind.sha256(),
-        "wasm_bytes": kind.wasm_bytes,
-        "world": kind.manifest.world.name(),
-        "origins": kind.manifest.origins(),
-        "imports": kind.imports,
-    })
+/// What the engine says is installed; where none is reached, what is in the folder.
+async fn components(target: &Target, common: &Common) -> Result<Vec<Value>, Failure> {
+    let asked = match target.client(common, Role::Admin) {
+        Ok(client) => client.get(PATH).await,
+        Err(failure) => Err(failure),
+    };
+    match asked {
+        Ok(answer) => {
+            let mut body = answer.good()?;
+            match body["components"].take() {
+                Value::Array(all) => Ok(all),
+                _ => Err(Failure::says(Exit::Failed, "the engine answered without components")),
+            }
+        }
+        // Somebody who names an engine wants to hear of that one.
+        Err(failure) if target.is_named() => Err(failure),
+        Err(_) => alone(common).await,
+    }
+}
+
+async fn alone(common: &Common) -> Result<Vec<Value>, Failure> {
+    let kinds = Box::pin(crate::app::components(&common.load()?)).await?;
+    let seen = kinds.components().into_iter().map(|mut one| {
+        if one.state == State::Waiting {
+            one.state = State::Unknown;
+        }
+        // It is made of texts, numbers and lists: always JSON.
+        serde_json::to_value(&one).unwrap_or_default()
+    });
+    Ok(seen.collect())
+}
+
+async fn approve(
+    args: &ApproveArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let client = args.target.client(common, Role::Admin)?;
+    let path = format!("{PATH}/{}", segment(&args.name));
+    let seen = client.get(&path).await?.good()?;
+    if seen["state"] != "waiting" {
+        // The engine says what is so, and nothing is to be asked.
+        return give(&client, &path, &seen, common, out).await;
+    }
+    if !args.yes {
+        // Who reads JSON off stdout is still asked in words.
+        let mut words = io::stderr();
+        show::asked(&mut words, &seen)?;
+        if !confirmed(&mut words)? {
+            let text = format!("`{}` is not approved", plain(&args.name));
+            return Err(Failure::says(Exit::Failed, text));
+        }
+    } else if !common.json {
+        show::asked(out, &seen)?;
+    }
+    give(&client, &path, &seen, common, out).await
+}
+
+/// Approves what was seen and nothing else.
+async fn give(
+    client: &Client,
+    path: &str,
+    seen: &Value,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let body = json!({ "hash": cell(&seen["hash"]) });
+    let object = client.ask(Ask::post(&format!("{path}/approve"), &body)).await?.good()?;
+    told(&object, common, out)
+}
+
+fn confirmed(words: &mut dyn Write) -> Result<bool, Failure> {
+    let stdin = io::stdin();
+    if !stdin.is_terminal() {
+        let text = "nobody can be asked here; look at it with `campanile component show`, then run \
+                    this with --yes";
+        return Err(Failure::says(Exit::Usage, text));
+    }
+    write!(words, "Approve it? [y/N] ")?;
+    words.flush()?;
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+fn told(object: &Value, common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
+    if common.json {
+        return Ok(output::json(out, object)?);
+    }
+    let [name, state] = ["name", "state"].map(|key| plain(&cell(&object[key])));
+    Ok(writeln!(out, "component {name} is {state}")?)
+}
+
+fn missing(name: &str) -> Failure {
+    let name = plain(name);
+    let text = format!("there is no component `{name}`; `campanile component list` shows all");
+    Failure::says(Exit::Failed, text)
 }

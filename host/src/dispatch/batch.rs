@@ -8,8 +8,9 @@ use std::time::Duration;
 use tracing::{debug, error, warn};
 
 use super::backoff::Backoff;
+use super::guard::{Change, tell::tell};
 use super::lane::Health;
-use super::members::{fate_name, groups, ids, jitter, number};
+use super::members::{Calls, fate_name, groups, ids, jitter, number};
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
 use super::{Destination, Dispatch};
 use crate::delivery::{Delivery, Message, OutcomeKind};
@@ -46,6 +47,7 @@ pub(super) async fn send(
         settled: Vec::new(),
         stopped: None,
         misconfigured: None,
+        changes: Vec::new(),
         formats: Calls::default(),
         delivers: Calls::default(),
         jitter: jitter(),
@@ -59,6 +61,7 @@ pub(super) async fn send(
     if let Some(found) = batch.misconfigured.take() {
         batch.ask_for_a_person(&found).await;
     }
+    tell(dispatch, std::mem::take(&mut batch.changes)).await;
     Ok(batch.settled)
 }
 
@@ -71,24 +74,12 @@ struct Batch<'a> {
     stopped: Option<u64>,
     /// The first that was found.
     misconfigured: Option<Misconfigured>,
+    /// What the operator is to be told of the guard.
+    changes: Vec<Change>,
     formats: Calls,
     delivers: Calls,
     /// From 0 to 1; one for all, since the first failure ends the batch.
     jitter: f64,
-}
-
-/// Calls of one function, and the CPU they used.
-#[derive(Debug, Default)]
-struct Calls {
-    count: u64,
-    used: Duration,
-}
-
-impl Calls {
-    fn add(&mut self, used: Duration) {
-        self.count += 1;
-        self.used += used;
-    }
 }
 
 impl Batch<'_> {
@@ -175,6 +166,11 @@ impl Batch<'_> {
                 continue;
             }
             let at_ms = self.dispatch.clock.now_ms();
+            if let Some(until_ms) = self.held_back(at_ms) {
+                self.stopped = Some(until_ms);
+                lease.give_back(&message.members, Some(until_ms));
+                continue;
+            }
             let number = number(&deliveries);
             let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
             let used = open.as_ref().map(|(delivering, _)| delivering.take_used());
@@ -191,6 +187,15 @@ impl Batch<'_> {
             let judged = judge(told, message, &deliveries, tried, &self.dispatch.policy);
             self.settle(lease, judged);
         }
+    }
+
+    /// Until when the guard lets nothing be sent where this recipient's requests go.
+    fn held_back(&self, now_ms: u64) -> Option<u64> {
+        let origin = self.health.origin()?;
+        let held = self.dispatch.guard.admit(&origin, self.destination.by(), now_ms)?;
+        self.dispatch.metrics.held_back(held.is_stopped);
+        self.dispatch.queue.hold(self.destination.id, held.until_ms);
+        Some(held.until_ms)
     }
 
     /// `open`: the store that is open, and the settings with its placeholders.
@@ -263,6 +268,12 @@ impl Batch<'_> {
     fn settle(&mut self, lease: &Lease, judged: Judged) {
         let Judged { settlement, pause, misconfigured } = judged;
         let attempt = &settlement.attempt;
+        if let Some(origin) = &attempt.seen.origin {
+            self.health.went_to(origin);
+            let (by, status) = (self.destination.by(), attempt.seen.status);
+            let now_ms = self.dispatch.clock.now_ms();
+            self.changes.extend(self.dispatch.guard.saw(origin, by, status, now_ms));
+        }
         let kind = &self.destination.endpoint.kind.name;
         self.dispatch.metrics.tried(kind, attempt.outcome, settlement.fates.len());
         if attempt.outcome == OutcomeKind::Delivered {

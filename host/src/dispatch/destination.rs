@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::guard::By;
 use crate::capability::doors::Doors;
 use crate::capability::egress::Grant;
 use crate::capability::http::{HttpDoor, HttpGate};
@@ -124,5 +125,10 @@ impl Destination {
     /// The settings for the store that `doors` were made for, with its placeholders.
     pub fn settings(&self, doors: &Doors) -> String {
         doors.keyring.settings(&self.template)
+    }
+
+    /// Whose requests these are, to the guard.
+    pub(super) fn by(&self) -> By {
+        By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
     }
 }

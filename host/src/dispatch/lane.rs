@@ -1,13 +1,14 @@
 //! One recipient's lane: takes what is due while there is a slot, and drains when told to stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info_span};
 
+use super::guard::Held;
 use super::{Destination, Dispatch, Slot, batch};
 use crate::queue::Lease;
 use crate::store::StoreError;
@@ -19,6 +20,8 @@ pub(super) struct Health {
     /// Something is misconfigured, and a pause is being written.
     stopped: AtomicBool,
     changed: Notify,
+    /// Where the last request went.
+    origin: Mutex<Option<Arc<str>>>,
 }
 
 impl Health {
@@ -38,6 +41,18 @@ impl Health {
     pub(super) fn go_on(&self) {
         self.stopped.store(false, Ordering::Relaxed);
         self.changed.notify_waiters();
+    }
+
+    pub(super) fn went_to(&self, origin: &str) {
+        let mut last = self.origin.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.as_deref() != Some(origin) {
+            *last = Some(origin.into());
+        }
+    }
+
+    /// Where the last request went, and the next one very likely goes.
+    pub(super) fn origin(&self) -> Option<Arc<str>> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns while nothing is misconfigured. Safe to drop.
@@ -75,6 +90,11 @@ pub(super) async fn run(
                 if !is_current(&dispatch, &destination) {
                     break;
                 }
+                // Else it would be formatted only to be given back.
+                if let Some(held) = held(&dispatch, &destination, &health) {
+                    dispatch.queue.hold(destination.id, held.until_ms);
+                    continue;
+                }
                 let Some(lease) = dispatch.queue.lease(destination.id, dispatch.batch_max).await? else {
                     continue;
                 };
@@ -98,6 +118,11 @@ pub(super) async fn run(
 fn is_current(dispatch: &Dispatch, destination: &Arc<Destination>) -> bool {
     let live = dispatch.roster.live();
     live.destinations.get(&destination.id).is_some_and(|now| Arc::ptr_eq(now, destination))
+}
+
+/// What keeps it from sending where it sent last.
+fn held(dispatch: &Dispatch, destination: &Destination, health: &Health) -> Option<Held> {
+    dispatch.guard.held(&health.origin()?, destination.by(), dispatch.clock.now_ms())
 }
 
 /// The right to call: one of this recipient's, one of all.

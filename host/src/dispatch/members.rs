@@ -1,9 +1,24 @@
 //! Deliveries as the members of messages: how they are grouped, counted and told.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::delivery::{Delivery, Fate};
 use crate::ids::DeliveryId;
+
+/// Calls of one function, and the CPU they used.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    pub(super) count: u64,
+    pub(super) used: Duration,
+}
+
+impl Calls {
+    pub(super) fn add(&mut self, used: Duration) {
+        self.count += 1;
+        self.used += used;
+    }
+}
 
 /// What one call of `format` takes each. A delivery that comes back without its message (a verdict
 /// of its own, too large with others, a fault) goes alone.

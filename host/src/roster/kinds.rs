@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::approval::{Approvals, Shelf};
 use super::schema::Schemas;
 use super::secrets::{Bindings, SecretSettings};
 use crate::capability::egress::{Policy, Way};
@@ -17,10 +18,10 @@ use crate::runtime::bindings::kind;
 use crate::runtime::{Catalog, Kind, Manifest};
 use crate::setup::Settings;
 
-/// The installed kinds with their schemas, and who this installation is.
+/// The installed kinds with their schemas, who may use which, and who this installation is.
 #[derive(Debug)]
 pub struct Kinds {
-    catalog: Arc<Catalog>,
+    pub(super) installed: Shelf,
     of_kinds: HashMap<String, OfKind>,
     pub(super) site: Site,
     egress: Policy,
@@ -55,22 +56,19 @@ impl OfKind {
 }
 
 impl Kinds {
-    /// `Err`: components whose schemas cannot be used.
-    pub fn new(catalog: Arc<Catalog>, site: Site) -> Result<Self, Vec<Problem>> {
+    /// Of the kinds only those may be used that came with the engine.
+    pub fn new(catalog: Arc<Catalog>, site: Site) -> Self {
         let mut of_kinds = HashMap::with_capacity(catalog.kinds().len());
-        let mut problems = Vec::new();
+        let mut faults = HashMap::new();
         for kind in catalog.kinds() {
             match OfKind::new(&kind.manifest, &kind.descriptor) {
                 Ok(of_kind) => _ = of_kinds.insert(kind.name.clone(), of_kind),
-                Err(found) => problems.extend(found),
+                Err(found) => _ = faults.insert(kind.name.clone(), found),
             }
         }
-        if problems.is_empty() {
-            let (egress, tenants) = (Policy::default(), BTreeMap::new());
-            Ok(Self { catalog, of_kinds, site, egress, tenants })
-        } else {
-            Err(problems)
-        }
+        let installed = Shelf::new(catalog, faults);
+        let (egress, tenants) = (Policy::default(), BTreeMap::new());
+        Self { installed, of_kinds, site, egress, tenants }
     }
 
     /// The same kinds, under what the operator lets endpoints reach.
@@ -87,8 +85,20 @@ impl Kinds {
         self
     }
 
+    /// The same kinds; those that were approved may be used, too.
+    #[must_use]
+    pub fn approved(self, approvals: Approvals) -> Self {
+        self.installed.decide(Arc::new(approvals));
+        self
+    }
+
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.catalog
+        &self.installed.catalog
+    }
+
+    /// Whether there is a kind that may be used.
+    pub fn are_any(&self) -> bool {
+        self.catalog().kinds().iter().any(|kind| self.kind(&kind.name).is_ok())
     }
 
     /// The zone that filters and messages are in where they name none.
@@ -132,19 +142,12 @@ impl Kinds {
         Way::of(&self.egress, tenant, name)
     }
 
-    /// The installed kind of that name, with what its settings are read by.
+    /// A kind that may be used, with what its settings are read by; nothing is made of any other.
     pub(super) fn kind(&self, name: &str) -> Result<(&Arc<Kind>, &OfKind), Vec<Problem>> {
-        self.catalog.kind(name).zip(self.of_kind(name)).ok_or_else(|| {
-            let names: Vec<_> =
-                self.catalog.kinds().iter().map(|kind| kind.name.as_str()).collect();
-            vec![Problem {
-                place: "kind".to_owned(),
-                expected: format!(
-                    "expected one of the kinds that are installed: {}",
-                    names.join(", ")
-                ),
-            }]
-        })
+        // What has faults is not usable, all others have been read.
+        self.installed.usable(name)?;
+        let found = self.catalog().kind(name).zip(self.of_kind(name));
+        found.ok_or_else(Vec::new)
     }
 
     /// A kind without code.

@@ -160,6 +160,17 @@ impl Live {
         Self { router: Arc::new(router), destinations, table, newest, endpoints, recipients }
     }
 
+    /// The same, with everything of one kind made anew: whether that may be used has changed.
+    pub(super) fn refreshed(&self, of_kind: &str, kinds: &Kinds) -> Self {
+        let others = self.endpoints.iter().filter(|(_, one)| one.row.setup.kind != of_kind);
+        let known = Self {
+            endpoints: others.map(|(key, one)| (key.clone(), Arc::clone(one))).collect(),
+            recipients: self.recipients.clone(),
+            ..Self::default()
+        };
+        known.next(self.table.clone(), self.newest, kinds)
+    }
+
     pub fn endpoint(&self, tenant: TenantId, name: &str) -> Option<&Arc<EndpointEntry>> {
         self.endpoints.get(&(tenant, name.to_owned()))
     }

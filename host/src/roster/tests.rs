@@ -65,7 +65,7 @@ fn kinds() -> Kinds {
         zone_name: "UTC".to_owned(),
         zone: TimeZone::UTC,
     };
-    Kinds::new(Arc::new(Catalog::default()), site).unwrap()
+    Kinds::new(Arc::new(Catalog::default()), site)
 }
 
 fn wanted(set: &str, prune: bool, setup: Value) -> Wanted {

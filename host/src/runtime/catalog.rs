@@ -21,6 +21,7 @@ use super::builtin::{BuiltIns, ComponentHash, hexadecimal};
 use super::compile::Code;
 use super::guest::Guest;
 use super::manifest::Manifest;
+use super::withheld::Withheld;
 use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
 use crate::config::Problem;
 
@@ -55,8 +56,10 @@ pub struct Kind {
     pub imports: Vec<String>,
     pub code: Code,
     pub descriptor: kind::Descriptor,
-    /// What it says of itself, to be kept; `None`: it was kept before, and not asked again.
-    pub described: Option<String>,
+    /// It described itself at this start; else what was kept of that is taken.
+    pub is_new: bool,
+    /// What the operator keeps from it.
+    pub(super) withheld: Withheld,
     pub(super) format: EveryKindPre<Guest>,
     pub(super) deliver: EveryKindPre<Guest>,
     folder: PathBuf,
@@ -85,9 +88,14 @@ impl Kind {
         hexadecimal(&self.digest)
     }
 
+    /// What it says of itself, to be kept.
+    pub fn kept(&self) -> String {
+        descriptor::write(&self.descriptor)
+    }
+
     /// What it may do, line by line, in words.
     pub fn words(&self) -> Vec<String> {
-        words::words(&self.manifest, &self.descriptor)
+        words::words(&self.manifest, &self.descriptor, self.withheld)
     }
 }
 
@@ -244,8 +252,10 @@ async fn load(
     if !problems.is_empty() {
         return Err(RuntimeError::Disagrees { component: name, problems });
     }
+    let is_built_in = built_ins.has(hash, &name);
     Ok(Kind {
-        is_built_in: built_ins.has(hash, &name),
+        withheld: runtime.withheld_from(&name, is_built_in),
+        is_built_in,
         name,
         manifest,
         manifest_text,
@@ -254,7 +264,7 @@ async fn load(
         wasm_bytes: wasm.len(),
         imports,
         code,
-        described: (!is_known).then(|| descriptor::write(&descriptor)),
+        is_new: !is_known,
         descriptor,
         format,
         deliver,

@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
+use super::Withheld;
 use super::bindings::alerts as contract;
 use crate::alert::{Action, Alert, Flow, Party, Severity, Traffic};
 
-pub(super) fn alert(alert: &Alert, zone: &TimeZone) -> contract::Alert {
-    contract::Alert {
+/// The alert, without what the operator keeps from the kind it is for.
+pub(super) fn alert(alert: &Alert, zone: &TimeZone, withheld: Withheld) -> contract::Alert {
+    let told = contract::Alert {
         id: alert.id.to_string(),
         fingerprint: alert.fingerprint.to_string(),
         episode: alert.episode.to_string(),
@@ -29,13 +31,14 @@ pub(super) fn alert(alert: &Alert, zone: &TimeZone) -> contract::Alert {
         entity_kind: alert.entity_kind.clone(),
         entity_value: alert.entity_value.clone(),
         interface_name: alert.interface_name.clone(),
-        flow: alert.flow.as_ref().map(flow),
-        host: alert.host.as_ref().map(party),
+        flow: alert.flow.as_ref().filter(|_| !withheld.parties).map(flow),
+        host: alert.host.as_ref().filter(|_| !withheld.parties).map(party),
         link: alert.link.clone(),
-        labels: alert.labels.clone(),
-        annotations: alert.annotations.clone(),
-        raw: alert.raw.clone(),
-    }
+        labels: if withheld.labels { Vec::new() } else { alert.labels.clone() },
+        annotations: if withheld.annotations { Vec::new() } else { alert.annotations.clone() },
+        raw: withheld.raw(&alert.raw),
+    };
+    withheld.without_parties(told)
 }
 
 /// One moment, three ways. A moment beyond the year 9999 is told as its last millisecond.
@@ -139,6 +142,7 @@ fn party(party: &Party) -> contract::Party {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::Withholding;
 
     #[test]
     fn an_instant_is_told_in_utc_and_in_the_recipients_zone() {
@@ -159,5 +163,79 @@ mod tests {
             );
         }
         assert_eq!(instant(u64::MAX, &TimeZone::UTC).utc, "9999-12-30T22:00:00.999Z");
+    }
+
+    /// What each part says, and nothing else does.
+    const SAID: [&str; 4] = ["of-raw", "of-labels", "of-annotations", "of-parties"];
+
+    /// An alert in which every part says its word.
+    fn wordy() -> Alert {
+        let [raw, labels, annotations, parties] = SAID.map(str::to_owned);
+        let party = || Party {
+            ip: "192.0.2.7".to_owned(),
+            name: Some(parties.clone()),
+            ..Party::default()
+        };
+        let flow = Flow {
+            client: party(),
+            server: party(),
+            transport: "tcp".to_owned(),
+            transport_number: None,
+            application: None,
+            vlan: None,
+            community_id: Some(parties.clone()),
+            sent: Traffic::default(),
+            received: Traffic::default(),
+            blocked: false,
+        };
+        Alert {
+            flow: Some(flow),
+            host: Some(party()),
+            link: Some(format!("https://example.net/{parties}")),
+            entity_value: parties.clone(),
+            labels: vec![("a".to_owned(), labels)],
+            annotations: vec![("b".to_owned(), annotations)],
+            raw: format!("{{\"c\":\"{raw}\"}}"),
+            ..crate::alert::tests::alert()
+        }
+    }
+
+    #[test]
+    fn what_is_withheld_is_nowhere_and_the_rest_is_as_it_was() {
+        let none = Withheld::default();
+        let table = [
+            (none, [true, true, true, true]),
+            (Withheld { raw: true, ..none }, [false, true, true, true]),
+            (Withheld { labels: true, ..none }, [false, false, true, true]),
+            (Withheld { annotations: true, ..none }, [false, true, false, true]),
+            (Withheld { parties: true, ..none }, [false, true, true, false]),
+        ];
+        let whole = alert(&wordy(), &TimeZone::UTC, none);
+        for (withheld, expected) in table {
+            let told = alert(&wordy(), &TimeZone::UTC, withheld);
+            let shown = format!("{told:?}");
+            assert_eq!(SAID.map(|word| shown.contains(word)), expected, "{withheld:?}");
+            assert_eq!((&told.title, &told.text), (&whole.title, &whole.text), "{withheld:?}");
+            let raw: serde_json::Value = serde_json::from_str(&told.raw).unwrap();
+            assert!(raw.is_object(), "{withheld:?}: {raw}");
+        }
+        let told = alert(&wordy(), &TimeZone::UTC, Withheld { parties: true, ..none });
+        assert!(!format!("{told:?}").contains("192.0.2.7"));
+    }
+
+    #[test]
+    fn a_kind_that_is_named_has_its_own_rule_and_the_star_spares_those_that_are_built_in() {
+        let raw = Withheld { raw: true, ..Withheld::default() };
+        let labels = Withheld { labels: true, ..Withheld::default() };
+        let rules = Withholding { by_name: [("acme/a".to_owned(), labels)].into(), others: raw };
+        let table = [
+            ("acme/a", false, labels),
+            ("acme/a", true, labels),
+            ("acme/b", false, raw),
+            ("slack", true, Withheld::default()),
+        ];
+        for (name, is_built_in, expected) in table {
+            assert_eq!(rules.from(name, is_built_in), expected, "{name}, {is_built_in}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use super::bindings::{EveryKindPre, kind};
 use super::catalog::Kind;
 use super::guest::{Guest, Moment};
 use super::session::Session;
-use super::{Fault, Runtime, convert};
+use super::{Fault, Runtime, Withheld, convert};
 use crate::capability::log::printable;
 use crate::delivery::Delivery;
 
@@ -29,6 +29,7 @@ pub struct Formatting {
     session: Session,
     batch_max: usize,
     wall: Duration,
+    withheld: Withheld,
 }
 
 impl std::fmt::Debug for Formatting {
@@ -63,7 +64,12 @@ impl Formatting {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind) -> Result<Self, Fault> {
         let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
         let session = Session::open(runtime, &kind.format, guest).await?;
-        Ok(Self { session, batch_max: kind.batch_max(), wall: runtime.limits.call_wall })
+        Ok(Self {
+            session,
+            batch_max: kind.batch_max(),
+            wall: runtime.limits.call_wall,
+            withheld: kind.withheld,
+        })
     }
 
     /// CPU used since the last time this was asked.
@@ -84,7 +90,8 @@ impl Formatting {
         zone: &TimeZone,
     ) -> Result<Result<Made, kind::Fault>, Fault> {
         debug_assert!(!deliveries.is_empty() && deliveries.len() <= self.batch_max);
-        let subjects: Vec<_> = deliveries.iter().map(|one| subject(one, zone)).collect();
+        let withheld = self.withheld;
+        let subjects: Vec<_> = deliveries.iter().map(|one| subject(one, zone, withheld)).collect();
         let wall = self.wall;
         let made = self
             .session
@@ -136,9 +143,9 @@ pub(super) async fn describe(
     }
 }
 
-fn subject(delivery: &Delivery, zone: &TimeZone) -> kind::Subject {
+fn subject(delivery: &Delivery, zone: &TimeZone, withheld: Withheld) -> kind::Subject {
     kind::Subject {
-        alert: convert::alert(&delivery.alert, zone),
+        alert: convert::alert(&delivery.alert, zone, withheld),
         previous: delivery.previous.clone(),
     }
 }

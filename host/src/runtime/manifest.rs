@@ -111,6 +111,15 @@ pub enum Access {
     Append,
 }
 
+impl Access {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Append => "append",
+        }
+    }
+}
+
 /// A setting that is a secret.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Refusal;
 use crate::ids::{DeliveryId, MessageId};
 
 /// Cloned to everyone whose write was in the transaction that failed.
@@ -50,6 +51,16 @@ pub enum StoreError {
         "{message} is sent again as it is; settle it with the id and all the members it was leased with"
     )]
     NotWhole { message: MessageId },
+}
+
+impl From<Refusal> for StoreError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Crowded => Self::Busy,
+            Refusal::DiskFull => Self::DiskFull,
+            Refusal::Closed => Self::Closed,
+        }
+    }
 }
 
 impl StoreError {

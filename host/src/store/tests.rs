@@ -44,10 +44,10 @@ fn a_newer_store_is_refused_with_both_versions() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     let refused = open(folder.path()).unwrap_err();
-    assert!(matches!(refused, StoreError::Newer { found: 99, known: 3, .. }), "{refused}");
+    assert!(matches!(refused, StoreError::Newer { found: 99, known: 4, .. }), "{refused}");
     assert!(
         refused.to_string().contains("schema version 99")
-            && refused.to_string().contains("up to 3")
+            && refused.to_string().contains("up to 4")
     );
 }
 
@@ -72,7 +72,7 @@ fn every_commit_reaches_the_disk_and_pages_are_of_8_kib() {
         ("journal_mode", "wal"),
         ("synchronous", "2"),
         ("page_size", "8192"),
-        ("user_version", "3"),
+        ("user_version", "4"),
     ];
     for (name, expected) in table {
         let found: rusqlite::types::Value =

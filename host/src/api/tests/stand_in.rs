@@ -65,7 +65,7 @@ impl StandIn {
             zone_name: "UTC".to_owned(),
             zone: TimeZone::UTC,
         };
-        let kinds = Kinds::new(Arc::new(Catalog::default()), site).unwrap();
+        let kinds = Kinds::new(Arc::new(Catalog::default()), site);
         let roster = Roster::open(&store, &queue, kinds).await.unwrap();
         let trial = Arc::new(Trial {
             runtime,
