@@ -297,7 +297,9 @@ fn checked(
     target: &Target,
     fill: &mut Fill<'_>,
 ) -> Result<Request<Full<Bytes>>, contract::HttpError> {
-    let filled = fill.body(&request.body, request.filling).map_err(|misuse| misused(&misuse))?;
+    let filled = fill
+        .body(&request.body, request.filling, &request.headers)
+        .map_err(|misuse| misused(&misuse))?;
     let mut body = filled.map_or_else(|| Bytes::from(request.body), Bytes::from_owner);
     let mut headers = headers(&request.headers, &body, fill)?;
     let filled = fill.path(&target.path).map_err(|misuse| misused(&misuse))?;

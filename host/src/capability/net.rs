@@ -27,7 +27,7 @@ pub use parked::Parked;
 
 use super::budget::CallBudget;
 use super::egress::{ConnectError, Connector, Grant, Target, Transport};
-use super::secrets::{Fill, Keyring, Toward};
+use super::secrets::{Fill, Keyring, Login, Toward};
 use crate::delivery::Seen;
 use connection::{Line, Stream};
 use parked::ParkedKey;
@@ -130,7 +130,8 @@ impl NetDoor {
             },
         };
         self.open += 1;
-        Ok(Connection::new(line, grant, target, key, keyring.stream()))
+        let redactor = keyring.stream(&target.to_string());
+        Ok(Connection::new(line, grant, target, key, redactor))
     }
 
     /// Sends all bytes, credentials filled in.
@@ -145,12 +146,13 @@ impl NetDoor {
         connection.line()?;
         let is_safe = connection.is_encrypted() || connection.grant.way.clear_text();
         let to = connection.target.to_string();
-        let filled = Fill::new(keyring, Toward { to: &to, is_safe }).connection(bytes)?;
+        let mut fill = Fill::new(keyring, Toward { to: &to, is_safe });
+        let filled = fill.connection(bytes, &mut connection.login)?;
         let bytes = filled.as_ref().map_or(bytes, |filled| &filled[..]);
         calls.take_out(bytes.len())?;
         if filled.is_some() {
             // What was composed and goes out now is looked for in the answers.
-            connection.redact_with(keyring.stream());
+            connection.redact_with(keyring.stream(&to));
         }
         if bytes.is_empty() {
             return Ok(());
@@ -200,7 +202,8 @@ impl NetDoor {
         calls.take_call()?;
         let until = self.deadline.min(Instant::now() + CONNECT_MAX);
         let connector = &self.gate.connector;
-        connection.upgrade(connector, keyring.stream(), until).await
+        let redactor = keyring.stream(&connection.target.to_string());
+        connection.upgrade(connector, redactor, until).await
     }
 
     /// Keeps the connection for a later call of this endpoint, if it is fit for that.
@@ -230,7 +233,9 @@ impl NetDoor {
         let (grant, target) = self.granted(target)?;
         let to = target.to_string();
         let is_safe = grant.way.clear_text();
-        let filled = Fill::new(keyring, Toward { to: &to, is_safe }).connection(bytes)?;
+        // No login is a datagram: a secret in one is misuse.
+        let mut fill = Fill::new(keyring, Toward { to: &to, is_safe });
+        let filled = fill.connection(bytes, &mut Login::over())?;
         let bytes = filled.as_ref().map_or(bytes, |filled| &filled[..]);
         calls.take_out(bytes.len())?;
         let connector = &self.gate.connector;

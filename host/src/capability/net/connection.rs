@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::super::egress::{Connector, Grant, Target};
-use super::super::secrets::StreamRedactor;
+use super::super::secrets::{Login, StreamRedactor};
 use super::error::NetError;
 use super::parked::ParkedKey;
 use super::pending::{self, Pending};
@@ -79,6 +79,8 @@ pub struct Connection {
     /// The peer said that nothing more comes.
     is_ended: bool,
     redactor: StreamRedactor,
+    /// Whether secrets may still be written.
+    pub(super) login: Login,
     /// Read and redacted, and more than the guest had room for.
     shown: Vec<u8>,
     pub(super) grant: Grant,
@@ -102,10 +104,12 @@ impl Connection {
         key: ParkedKey,
         redactor: StreamRedactor,
     ) -> Self {
+        let login = if line.reused { Login::over() } else { Login::default() };
         Self {
             line: Some(line),
             is_ended: false,
             redactor,
+            login,
             shown: Vec::new(),
             grant,
             target,
@@ -199,6 +203,7 @@ impl Connection {
         let has_unread = !held.is_empty() || !self.shown.is_empty();
         self.shown.clear();
         self.redactor = redactor;
+        self.login = Login::default();
         match pending::of(&stream) {
             Ok(Pending::Nothing) if !has_unread && !self.is_ended => {}
             Ok(Pending::Ended) if !has_unread => return Err(NetError::Closed),

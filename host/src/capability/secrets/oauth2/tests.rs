@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::capability::egress::{Connector, Origin, Pool};
+use crate::capability::egress::{Connector, Pool};
 
 /// A token server, which gives these answers one after the other, and what it was asked.
 struct Server {
