@@ -94,7 +94,11 @@ async fn a_secret_reaches_its_receiver_and_shows_nowhere_else() {
     let engine = site.start().await;
     let alert = engine.accepts(&native("disk full")).await;
     let request = &capture.sees(1).await[0];
-    assert!(request.head.line.contains(&format!("/{CANARY}-path?key={CANARY}-query")), "{}", request.head.line);
+    assert!(
+        request.head.line.contains(&format!("/{CANARY}-path?key={CANARY}-query")),
+        "{}",
+        request.head.line
+    );
     assert_eq!(request.header("x-key"), Some(format!("{CANARY}-header").as_str()));
     assert!(request.header("authorization").is_some_and(|it| it.starts_with("Basic ")));
     assert!(request.text().contains(&format!("{CANARY}-shared")), "{}", request.text());
@@ -111,8 +115,15 @@ async fn a_secret_reaches_its_receiver_and_shows_nowhere_else() {
     holds_no_canary("the refusal", refused.text().as_bytes());
     engine.call("POST", "/v1/test", &json!({ "recipient": "ops" })).await;
     for path in [
-        "/v1/endpoints/hook", "/v1/endpoints", "/v1/recipients", "/v1/export", "/v1/audit",
-        "/v1/deliveries", "/v1/alerts", "/v1/kinds", "/metrics",
+        "/v1/endpoints/hook",
+        "/v1/endpoints",
+        "/v1/recipients",
+        "/v1/export",
+        "/v1/audit",
+        "/v1/deliveries",
+        "/v1/alerts",
+        "/v1/kinds",
+        "/metrics",
     ] {
         holds_no_canary(path, engine.get(path).await.text().as_bytes());
     }
@@ -171,8 +182,11 @@ async fn a_secret_does_not_follow_its_endpoint_to_another_server() {
         (with("shared_secret", stored()), "settings.shared_secret"),
         (with("headers", json!({ "X-Key": stored() })), "settings.headers.X-Key"),
         (hook(json!({ "url": stored_at(&evil) })), "settings.url"),
-        (hook(json!({ "url": stored_at(&capture), "password": stored(), "username": "u",
-                      "tls_pin": format!("sha256:{}", "ab".repeat(32)) })), "settings.url"),
+        (
+            hook(json!({ "url": stored_at(&capture), "password": stored(), "username": "u",
+                      "tls_pin": format!("sha256:{}", "ab".repeat(32)) })),
+            "settings.url",
+        ),
     ];
     for (setup, place) in &table {
         let answer = engine.call("PUT", "/v1/endpoints/hook", setup).await;
@@ -226,20 +240,27 @@ async fn a_row_that_was_edited_in_the_database_opens_no_secret() {
     let whole = fs::read(site.data().join("campanile.db")).unwrap();
     let table = [
         // The endpoint leads elsewhere.
-        format!("update endpoint set settings = replace(settings, '{}', '{}')", capture.address(), evil.address()),
+        format!(
+            "update endpoint set settings = replace(settings, '{}', '{}')",
+            capture.address(),
+            evil.address()
+        ),
         // And what is written beside the secrets says so, too.
         format!(
             "update endpoint set settings = replace(settings, '{0}', '{1}');
              update secret set bound_to = replace(bound_to, '{0}', '{1}')",
-            capture.address(), evil.address()
+            capture.address(),
+            evil.address()
         ),
         // Secrets of one field, one version, one tenant as another's.
         "update secret set field = 'x' where field = 'password';
          update secret set field = 'password' where field = 'shared_secret';
-         update secret set field = 'shared_secret' where field = 'x'".to_owned(),
+         update secret set field = 'shared_secret' where field = 'x'"
+            .to_owned(),
         "update secret set version = version + 1".to_owned(),
         "insert into tenant values (2, 'other'); update secret set tenant = 2;
-         update endpoint set tenant = 2; update recipient set tenant = 2".to_owned(),
+         update endpoint set tenant = 2; update recipient set tenant = 2"
+            .to_owned(),
         "update secret set sealed = zeroblob(length(sealed))".to_owned(),
         "delete from secret where field = 'password'".to_owned(),
     ];

@@ -26,7 +26,8 @@ impl Kinds {
         let mut problems =
             read_by.schemas.endpoint("settings", plain(&of_kind, &row.secrets).as_map());
         let key = value(&row.secrets, TlsSettings::CLIENT_KEY);
-        let tls = TlsSettings::parse(settings, key).map_err(|found| add(&mut problems, beneath(found)));
+        let tls =
+            TlsSettings::parse(settings, key).map_err(|found| add(&mut problems, beneath(found)));
         let way = self.way(row.tenant, &row.name);
         let bindings = Bindings::new(read_by, settings, way);
         let (Ok(tls), Ok(bindings)) = (tls, bindings) else { return Err(problems) };

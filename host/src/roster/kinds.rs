@@ -67,8 +67,7 @@ impl Kinds {
             }
         }
         let installed = Shelf::new(catalog, faults);
-        let (egress, tenants) = (Policy::default(), BTreeMap::new());
-        Self { installed, of_kinds, site, egress, tenants }
+        Self { installed, of_kinds, site, egress: Policy::default(), tenants: BTreeMap::new() }
     }
 
     /// The same kinds, under what the operator lets endpoints reach.
@@ -78,17 +77,17 @@ impl Kinds {
         self
     }
 
-    /// The same kinds, for these tenants.
-    #[must_use]
-    pub(super) fn with_tenants(mut self, tenants: BTreeMap<TenantId, String>) -> Self {
-        self.tenants = tenants;
-        self
-    }
-
     /// The same kinds; those that were approved may be used, too.
     #[must_use]
     pub fn approved(self, approvals: Approvals) -> Self {
         self.installed.decide(Arc::new(approvals));
+        self
+    }
+
+    /// The same kinds, for these tenants.
+    #[must_use]
+    pub(super) fn with_tenants(mut self, tenants: BTreeMap<TenantId, String>) -> Self {
+        self.tenants = tenants;
         self
     }
 
@@ -144,10 +143,10 @@ impl Kinds {
 
     /// A kind that may be used, with what its settings are read by; nothing is made of any other.
     pub(super) fn kind(&self, name: &str) -> Result<(&Arc<Kind>, &OfKind), Vec<Problem>> {
-        // What has faults is not usable, all others have been read.
-        self.installed.usable(name)?;
-        let found = self.catalog().kind(name).zip(self.of_kind(name));
-        found.ok_or_else(Vec::new)
+        let kind = self.installed.usable(name)?;
+        // A kind whose schemas cannot be used is broken.
+        let of_kind = self.of_kind(name).ok_or_else(Vec::new)?;
+        Ok((kind, of_kind))
     }
 
     /// A kind without code.

@@ -28,7 +28,8 @@ impl Planning<'_> {
             if fields.is_empty() {
                 continue;
             }
-            let mut now = RecipientRow { stamp: self.changed(&row.stamp), ..RecipientRow::clone(&row) };
+            let mut now =
+                RecipientRow { stamp: self.changed(&row.stamp), ..RecipientRow::clone(&row) };
             let left: BTreeSet<_> = secrets.keys().collect();
             for field in row.secrets.keys().filter(|field| !left.contains(field)) {
                 take_marker(&mut now.setup.settings, field);

@@ -66,4 +66,3 @@ fn opened(
     };
     sealed.into_iter().map(open).collect()
 }
-

@@ -144,7 +144,8 @@ impl Planning<'_> {
         }
         let EndpointSetup { kind, settings } = setup;
         let is_of = (self.tenant, name.as_str(), kind.as_str());
-        let mut laid = self.kinds.lay_endpoint(is_of, settings, before.as_deref().map(Before::from));
+        let mut laid =
+            self.kinds.lay_endpoint(is_of, settings, before.as_deref().map(Before::from));
         let setup = EndpointSetup { kind, settings: std::mem::take(&mut laid.settings) };
         let fields = self.compare(
             &setup.kind,

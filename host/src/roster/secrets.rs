@@ -19,9 +19,7 @@ use crate::runtime::Manifest;
 
 pub(super) use binding::{Binding, Bindings};
 pub(super) use settle::{Settled, settle, unset};
-pub(super) use split::{
-    Split, Written, cut, origin_of, plain, reach_view, split, take_marker,
-};
+pub(super) use split::{Split, Written, cut, origin_of, plain, reach_view, split, take_marker};
 
 /// All secret settings of one kind.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ pub fn wipe(value: &mut Value) {
     }
 }
 
-pub fn wipe_map(map: &mut Map<String, Value>) {
+pub(super) fn wipe_map(map: &mut Map<String, Value>) {
     map.values_mut().for_each(wipe);
 }
 

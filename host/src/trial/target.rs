@@ -153,8 +153,7 @@ impl Target {
         });
         let own = self.recipient_settings.clone();
         if let Some(settings) = own.or_else(|| is_elsewhere.then(|| row.setup.settings.clone())) {
-            let laid =
-                kinds.lay_recipient(endpoint, settings, before.as_ref().map(Before::from));
+            let laid = kinds.lay_recipient(endpoint, settings, before.as_ref().map(Before::from));
             (row.setup.settings, row.secrets) = taken("recipient_settings", laid)?;
         }
         if let Some(filter) = &self.filter {

@@ -151,8 +151,7 @@ impl TlsIdentity {
         if self.authorities.is_empty() && self.pin.is_none() {
             return None;
         }
-        let peer =
-            Self { authorities: self.authorities.clone(), pin: self.pin, ..Self::default() };
+        let peer = Self { authorities: self.authorities.clone(), pin: self.pin, ..Self::default() };
         Some(peer.hash())
     }
 

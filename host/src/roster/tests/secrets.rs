@@ -53,7 +53,7 @@ fn descriptor() -> Descriptor {
 fn house(config: &str) -> House {
     let config = Config::parse(std::path::Path::new("/etc/campanile.toml"), config).unwrap();
     let tenants = BTreeMap::from([(OURS, "default".to_owned()), (THEIRS, "theirs".to_owned())]);
-    let kinds = super::kinds().with_kind(MANIFEST, &descriptor()).with_tenants(tenants);
+    let kinds = kinds().with_kind(MANIFEST, &descriptor()).with_tenants(tenants);
     House::of(kinds.with_egress(Policy::read(&config).unwrap()))
 }
 
@@ -139,11 +139,8 @@ fn a_secret_is_kept_apart_told_only_as_set_and_its_marker_keeps_it() {
     assert_eq!(house.changes(hook(bare)), [""; 0]);
 
     let other = json!({ "url": {"secret": "stored"}, "token": "hunter4", "n": 2 });
-    let expected = [
-        "hook settings.headers.A set -",
-        "hook settings.n 1 2",
-        "hook settings.token set changed",
-    ];
+    let expected =
+        ["hook settings.headers.A set -", "hook settings.n 1 2", "hook settings.token set changed"];
     assert_eq!(house.changes(hook(other)), expected);
     let (url, token) = (&house.secrets("hook")["url"], &house.secrets("hook")["token"]);
     assert!(url.version == revision && token.version > revision, "{url:?} {token:?}");
@@ -159,16 +156,36 @@ fn a_marker_keeps_nothing_that_would_go_elsewhere_than_it_was_bound_to() {
     let kept = json!({ "secret": "stored" });
     let now = |settings: Value| settings;
     let table = [
-        ("as it was", "", now(json!({ "url": "https://hooks.example/other", "token": kept })), true),
+        (
+            "as it was",
+            "",
+            now(json!({ "url": "https://hooks.example/other", "token": kept })),
+            true,
+        ),
         ("another host", "", now(json!({ "url": "https://evil.example", "token": kept })), false),
-        ("another port", "", now(json!({ "url": "https://hooks.example:444", "token": kept })), false),
-        ("another scheme", "", now(json!({ "url": "http://hooks.example:443", "token": kept })), false),
+        (
+            "another port",
+            "",
+            now(json!({ "url": "https://hooks.example:444", "token": kept })),
+            false,
+        ),
+        (
+            "another scheme",
+            "",
+            now(json!({ "url": "http://hooks.example:443", "token": kept })),
+            false,
+        ),
         ("a pin", "", now(json!({ "url": kept, "token": kept, "tls_pin": pin })), false),
         ("a proxy", proxy, now(json!({ "url": URL, "token": kept })), false),
         ("clear text", clear, now(json!({ "url": URL, "token": kept })), false),
         ("no value", "", now(json!({ "url": URL, "password": kept })), false),
-        ("another origin's marker", "", now(json!({
-            "url": { "secret": "stored", "origin": "https://evil.example:443" } })), false),
+        (
+            "another origin's marker",
+            "",
+            now(json!({
+            "url": { "secret": "stored", "origin": "https://evil.example:443" } })),
+            false,
+        ),
     ];
     for (case, config, settings, is_kept) in table {
         let mut before = house("");
@@ -236,9 +253,7 @@ fn an_endpoint_that_moves_unsets_the_secrets_of_its_recipients() {
 fn a_recipient_that_moves_does_not_take_its_secrets_elsewhere() {
     let mut house = house("");
     let endpoint = |url: &str| json!({ "kind": "k", "settings": { "url": url } });
-    let at = |endpoint: &str, token: Value| {
-        json!({ "recipient": { "x": { "endpoint": endpoint, "settings": { "token": token } } } })
-    };
+    let at = |endpoint: &str, token: Value| json!({ "recipient": { "x": { "endpoint": endpoint, "settings": { "token": token } } } });
     house.changes(json!({ "endpoint": {
         "a": endpoint(URL), "same": endpoint(URL), "b": endpoint("https://b.example") } }));
     house.changes(at("a", json!("hunter2")));
@@ -254,8 +269,7 @@ fn the_ceilings_of_one_tenant_are_not_those_of_another() {
     let settings = json!({ "url": URL, "token": "hunter2" });
     house.put(OURS, hook(settings.clone()));
     house.put(THEIRS, hook(settings));
-    let bound = |tenant| {
-        house.live.endpoint(tenant, "hook").unwrap().row.secrets["token"].bound_to.clone()
-    };
+    let bound =
+        |tenant| house.live.endpoint(tenant, "hook").unwrap().row.secrets["token"].bound_to.clone();
     assert!(bound(THEIRS).contains("clear_text") && !bound(OURS).contains("clear_text"));
 }
