@@ -116,14 +116,11 @@ impl Destination {
         }
     }
 
-<<<<<<< HEAD
-=======
     /// Whose requests these are, to the guard.
     pub(super) fn by(&self) -> By {
         By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
     }
 
->>>>>>> main
     /// Everything that one store of this recipient's is given.
     pub fn doors(&self, gate: &Arc<HttpGate>) -> Doors {
         let http = HttpDoor::new(Arc::clone(gate), self.grant.clone());
@@ -133,13 +130,5 @@ impl Destination {
     /// The settings for the store that `doors` were made for, with its placeholders.
     pub fn settings(&self, doors: &Doors) -> String {
         doors.keyring.settings(&self.template)
-<<<<<<< HEAD
-    }
-
-    /// Whose requests these are, to the guard.
-    pub(super) fn by(&self) -> By {
-        By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
-=======
->>>>>>> main
     }
 }
