@@ -1,6 +1,7 @@
 //! What administrators write, and what services answer.
 
 use campanile::config::Config;
+use campanile::runtime::Manifest;
 use campanile::setup::{Setup, setup};
 use campanile_guest::{cut, json, mrkdwn, retry_after};
 use serde_json::Value;
@@ -27,6 +28,21 @@ fn a_configuration() {
     bolero::check!().with_iterations(ITERATIONS).with_max_len(1024).for_each(|text: &[u8]| {
         if let Ok(text) = str::from_utf8(text) {
             let _ = Config::parse(path, text);
+        }
+    });
+}
+
+#[test]
+fn a_manifest_that_is_taken_binds_secrets_to_what_it_asks_for() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(1024).for_each(|text: &[u8]| {
+        let Ok(text) = str::from_utf8(text) else { return };
+        match Manifest::parse(text) {
+            Ok(manifest) => {
+                let bound = manifest.secret.iter().flat_map(|one| &one.bound_to);
+                let mut bound = bound.chain(manifest.oauth2.iter().flat_map(|one| &one.bound_to));
+                assert!(bound.all(|one| manifest.reach().any(|asked| asked == one)));
+            }
+            Err(problems) => assert!(!problems.is_empty()),
         }
     });
 }

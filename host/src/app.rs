@@ -55,7 +55,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let metrics = Arc::new(metrics);
     let trial = Trial {
         runtime: Arc::clone(&runtime),
-        gate: build::gate(&config.limits),
+        gate: build::gate(&config),
         clock: Arc::clone(&clock),
         policy: build::retry_policy(&config.retry),
         slots: build::slots(&config.limits, runtime.limit_hits()),

@@ -43,7 +43,7 @@ pub struct Entry {
     pub at_ms: u64,
     pub tenant: TenantId,
     pub who: Who,
-    /// `create`, `update`, `remove`, `pause`, `resume`, `test`, `retry`.
+    /// `create`, `update`, `remove`, `pause`, `resume`, `test`, `retry`, `approve`, `revoke`.
     pub action: &'static str,
     /// `endpoint ops`.
     pub object: String,

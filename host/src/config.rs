@@ -2,20 +2,28 @@
 //!
 //! Promise: every problem is reported at once, each with its place, what was expected, and what to
 //! do; no value of a setting is ever printed. This file is the only one that reads environment
-//! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
+//! variables: `CAMPANILE_CONFIG` (path of the configuration), `CAMPANILE_LOG` (filter of logs), and
+//! `CREDENTIALS_DIRECTORY` (where systemd puts the credentials of a service).
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
+mod egress;
 mod guard;
 mod limits;
 mod reading;
+mod secrets;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use egress::{
+    ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
+    TenantConfig,
+};
 pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
@@ -23,6 +31,7 @@ pub use limits::{
 };
 use reading::Reading;
 pub(crate) use reading::expectation;
+pub use secrets::{KeySource, SecretsConfig};
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -53,6 +62,11 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub egress: EgressConfig,
+    /// Ceilings by the tenant's name; one that is not named has the defaults.
+    pub tenants: BTreeMap<String, TenantConfig>,
+    /// Where the key is that secrets are sealed with.
+    pub key: KeySource,
 }
 
 impl Config {
@@ -65,15 +79,18 @@ impl Config {
 
     /// Checks `text` as the content of `path`; reads no file but the machine's host name.
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
-        let table = text.parse::<toml::Table>().map_err(|error| {
+        let mut table = text.parse::<toml::Table>().map_err(|error| {
             let (line, column) = position(text, error.span().map_or(0, |span| span.start));
             let found = syntax_found(&error).to_owned();
             ConfigError::Syntax { path: path.to_owned(), line, column, found }
         })?;
 
         let mut reading = Reading::default();
+        let base = path.parent().unwrap_or(Path::new(""));
+        let egress = EgressConfig::read(&mut table, base, &mut reading);
+        let tenants = egress::tenants(&mut table, &mut reading);
         let top = Top::read(table, &mut reading);
-        let config = top.check(path, &mut reading);
+        let config = Config { egress, tenants, ..top.check(path, &mut reading) };
         if reading.problems.is_empty() {
             Ok(config)
         } else {
@@ -95,6 +112,11 @@ pub fn path(given: Option<PathBuf>) -> PathBuf {
 /// Filter of the logs, from `CAMPANILE_LOG`: `info`, or per module `warn,campanile::queue=debug`.
 pub fn log_filter() -> Option<String> {
     std::env::var("CAMPANILE_LOG").ok().filter(|set| !set.is_empty())
+}
+
+/// Where systemd put the credentials of this service.
+fn credentials_dir() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|set| !set.is_empty()).map(Into::into)
 }
 
 /// Why the configuration cannot be used.
@@ -155,6 +177,7 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    secrets: SecretsConfig,
 }
 
 impl Default for Top {
@@ -175,6 +198,7 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -202,6 +226,7 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
     }
@@ -226,6 +251,7 @@ impl Top {
         self.guard.check(reading);
         guard::check_components(&self.component, reading);
         self.retry.check(reading);
+        self.secrets.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -239,6 +265,7 @@ impl Top {
             zone: self.zone,
             locale: self.locale,
             components_dir: plain_path(&base.join(&self.components_dir)),
+            key: self.secrets.source(base, &data_dir, credentials_dir()),
             data_dir,
             cache_dir,
             api: self.api,
@@ -250,6 +277,8 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            egress: EgressConfig::default(),
+            tenants: BTreeMap::new(),
         }
     }
 }

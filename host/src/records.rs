@@ -7,6 +7,7 @@ mod alerts;
 pub mod components;
 mod deliveries;
 pub mod rows;
+pub(crate) mod secrets;
 
 use crate::alert::Alert;
 use crate::audit::{self, Record, Verified};

@@ -100,15 +100,16 @@ impl Runtime {
         &self.limits
     }
 
-    /// What the operator keeps from which kind, from now on. Said once, before anything is sent.
+    /// What the operator keeps from which kind, from now on. Said once, before components are
+    /// loaded.
     pub fn withhold(&self, withholding: Withholding) {
         let said = self.withholding.set(withholding);
         debug_assert!(said.is_ok(), "what is withheld was said before");
     }
 
-    fn withheld_from(&self, kind: &Kind) -> Withheld {
+    fn withheld_from(&self, kind: &str, is_built_in: bool) -> Withheld {
         let withholding = self.withholding.get();
-        withholding.map_or_else(Withheld::default, |one| one.from(&kind.name, kind.is_built_in))
+        withholding.map_or_else(Withheld::default, |one| one.from(kind, is_built_in))
     }
 
     /// How often calls have hit which limit.

@@ -1,13 +1,17 @@
 //! What the runtime's parts cost: a store with an instance, `format`, a delivery to a receiver in
 //! this process. Criterion's figures are wall clock; run it on a quiet machine.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use campanile::capability::budget::CallLimits;
 use campanile::capability::doors::Doors;
-use campanile::capability::egress::{Connector, Grant, Origin, Pool};
+use campanile::capability::egress::{
+    Connector, Grant, Origin, OriginGrant, Policy, Pool, Reach, Way,
+};
 use campanile::capability::http::{HttpDoor, HttpGate};
+use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
 use campanile::dispatch::{Destination, Endpoint, Site};
 use campanile::ids::{AlertIds, DeliveryId, EndpointId, MessageId, RecipientId, TenantId};
@@ -15,7 +19,7 @@ use campanile::ingest::{Arrival, ntopng};
 use campanile::runtime::bindings::kind;
 use campanile::runtime::{Catalog, Delivering, Formatting, Limits, Runtime, Try};
 use campanile_tests::alerts::{envelope, flow};
-use campanile_tests::site::target;
+use campanile_tests::site::{EGRESS_GRANT, target};
 use campanile_tests::tally::Tally;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
@@ -103,12 +107,14 @@ impl Stage {
         let tally = Tally::start(1_000).await.expect("a free port");
         let url: url::Url = tally.url().parse().expect("a URL");
         let origin = Origin::of(&url).expect("an origin");
+        let origins = vec![OriginGrant::whole(origin)];
+        let reach = Reach { origins, targets: Vec::new() };
         let endpoint = Arc::new(Endpoint {
             id: EndpointId(1),
             tenant: TenantId::DEFAULT,
             name: "hook".into(),
             kind,
-            grant: Grant::new(TenantId::DEFAULT, EndpointId(1), vec![origin]),
+            grant: Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way()),
             settings: json!({ "url": tally.url() }).as_object().expect("an object").clone(),
         });
         let site = Site {
@@ -192,4 +198,11 @@ impl Stage {
         }
         begun.elapsed()
     }
+}
+
+/// The way to the servers of tests.
+fn egress_way() -> Arc<Way> {
+    let config = Config::parse(Path::new("campanile.toml"), EGRESS_GRANT).expect("a table");
+    let policy = Policy::read(&config).expect("no files are named");
+    Arc::new(Way::of(&policy, "default", "any"))
 }

@@ -184,14 +184,16 @@ async fn what_is_no_component_is_refused_though_it_is_called_one() {
     ];
     for (name, bytes, expected) in table {
         fs::write(&wasm, bytes).unwrap();
-        let text = installation.start().await.expect_err(name).to_string();
+        let catalog = installation.start().await.unwrap();
+        let [broken] = catalog.broken() else { panic!("{name} is taken") };
+        let text = broken.told();
         assert!(text.contains("component `webhook`") && text.contains(expected), "{name}: {text}");
     }
     assert_eq!(installation.files().len(), 1, "nothing of it is kept");
 }
 
 #[tokio::test]
-async fn an_engine_with_machine_code_for_a_component_does_not_start() {
+async fn machine_code_for_a_component_is_not_loaded_and_stops_no_other() {
     let capture = Capture::answering([200]).await;
     let site = webhook_at(&capture).await.set("runtime.cache_dir", "\"code\"");
     site.start().await.kill().await;
@@ -205,10 +207,14 @@ async fn an_engine_with_machine_code_for_a_component_does_not_start() {
     fs::write(folder.join("component.toml"), "name = 'posing'\nworld = 'http-component'").unwrap();
     fs::write(folder.join("component.wasm"), code).unwrap();
 
-    let (exit, said) = site.refused().await;
+    let engine = site.start_as_it_was().await;
 
-    assert_eq!(exit, Some(1), "{said}");
+    let posing = engine.get("/v1/components/posing").await.json();
+    assert_eq!(posing["state"], "broken");
+    let said = posing["problem"].as_str().unwrap();
     assert!(said.contains("component `posing` is machine code, not WebAssembly"), "{said}");
+    assert!(site.log().contains("is machine code"), "{}", site.log());
+    assert_eq!(engine.get("/v1/components/webhook").await.json()["state"], "built-in");
 }
 
 #[tokio::test]

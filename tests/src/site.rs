@@ -25,6 +25,8 @@ pub struct Site {
     recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
+    /// `[[egress.grant]]` tables.
+    egress_grant: String,
     _turn: Turn,
 }
 
@@ -47,7 +49,15 @@ impl Site {
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
         link_components(&folder.path().join("components"));
         let (tables, endpoints, recipients) = (BTreeMap::new(), Map::new(), Map::new());
-        let site = Self { folder, tables, endpoints, recipients, address_space: None, _turn: turn };
+        let site = Self {
+            folder,
+            tables,
+            endpoints,
+            recipients,
+            address_space: None,
+            egress_grant: EGRESS_GRANT.to_owned(),
+            _turn: turn,
+        };
         site.build_in();
         // Failures are to be retried at once, so that no test waits for the clock.
         site.set("retry.first_ms", "20").set("retry.max_ms", "100")
@@ -67,6 +77,19 @@ impl Site {
     #[must_use]
     pub fn with_address_space(mut self, bytes: u64) -> Self {
         self.address_space = Some(bytes / 1024);
+        self
+    }
+
+    /// Lets endpoints reach public addresses alone: not the servers of tests.
+    #[must_use]
+    pub fn without_egress_grant(self) -> Self {
+        self.with_egress_grant("")
+    }
+
+    /// Lets endpoints reach what these tables say, beside public addresses.
+    #[must_use]
+    pub fn with_egress_grant(mut self, tables: &str) -> Self {
+        tables.clone_into(&mut self.egress_grant);
         self
     }
 
@@ -187,12 +210,22 @@ impl Site {
             }
             text += &(lines.join("\n") + "\n");
         }
-        text
+        text + &self.egress_grant
     }
 
     /// Where its components are, each a folder or a link to one.
     pub fn components(&self) -> PathBuf {
         self.folder.path().join("components")
+    }
+
+    /// Has a component of the hostile corpus that others do not have, as if it were built in.
+    #[must_use]
+    pub fn with_hostile(self, kind: &str) -> Self {
+        let from = target().join("hostile-components").join(kind);
+        assert!(from.is_dir(), "component `{kind}` is not built; run `make hostile`");
+        symlink(from, self.components().join(kind)).expect("a link in a folder of our own");
+        self.build_in();
+        self
     }
 
     /// Lets every component that is there now be used without anybody's approval. So it is for those
@@ -236,6 +269,15 @@ impl Site {
     }
 }
 
+/// Lets every endpoint reach the servers of tests, all of which are on this machine.
+pub const EGRESS_GRANT: &str = r#"
+[[egress.grant]]
+endpoints = ["*"]
+networks = ["127.0.0.0/8", "::1"]
+ports = ["1-65535"]
+clear_text = true
+"#;
+
 /// Tests that measure take turns with all others.
 static GROUND: RwLock<()> = RwLock::const_new(());
 
@@ -249,7 +291,8 @@ enum Turn {
 fn link_components(to: &Path) {
     fs::create_dir(to).expect("a folder in a folder of our own");
     for from in ["components", "test-components"] {
-        for kind in fs::read_dir(target().join(from)).into_iter().flatten().flatten() {
+        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
+        for kind in built.filter(|one| one.path().is_dir()) {
             symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
         }
     }

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use super::AppError;
 use crate::capability::budget::CallLimits;
-use crate::capability::egress::{Connector, Pool};
+use crate::capability::egress::{Connector, Policy, Pool};
 use crate::capability::http::HttpGate;
 use crate::config::{
     AlertPart, ComponentConfig, Config, GuardConfig, LimitsConfig, Problem, RetryConfig,
@@ -32,6 +32,7 @@ const SPARE_INSTANCES: u32 = 16;
 pub(super) struct Parts {
     pub runtime: Arc<Runtime>,
     pub site: Site,
+    pub egress: Policy,
 }
 
 /// Checks what the configuration says beside itself, and starts what runs components.
@@ -54,7 +55,8 @@ pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
         zone_name: config.zone.clone(),
         zone,
     };
-    Ok(Parts { runtime, site })
+    let egress = Policy::read(config).map_err(wrong)?;
+    Ok(Parts { runtime, site, egress })
 }
 
 /// Loads the components. Those that are new describe themselves, which is kept; of the others it was.
@@ -78,7 +80,9 @@ pub(super) async fn kinds(
     if let Err(error) = components::install(store, new, present).await {
         warn!(%error, "What new components said of themselves is not kept; the next start asks again.");
     }
-    let kinds = Kinds::new(Arc::new(catalog), parts.site.clone()).approved(approvals);
+    let kinds = Kinds::new(Arc::new(catalog), parts.site.clone())
+        .with_egress(parts.egress.clone())
+        .approved(approvals);
     for one in kinds.components() {
         tell(&one);
     }
@@ -89,7 +93,7 @@ pub(super) async fn kinds(
 pub(super) async fn kinds_alone(config: &Config) -> Result<Kinds, AppError> {
     let parts = parts(config)?;
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
-    Ok(Kinds::new(Arc::new(catalog), parts.site))
+    Ok(Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress))
 }
 
 /// Somebody must see to a component, or may want to know that it is new.
@@ -129,9 +133,10 @@ fn withholding(components: &[ComponentConfig]) -> Withholding {
     withholding
 }
 
-pub(super) fn gate(limits: &LimitsConfig) -> Arc<HttpGate> {
+pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
+    let limits = &config.limits;
     Arc::new(HttpGate {
-        connector: Connector::default(),
+        connector: Connector::new(&config.egress.resolver),
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })

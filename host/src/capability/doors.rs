@@ -19,7 +19,7 @@ pub struct Doors {
 
 impl Doors {
     pub fn new(http: HttpDoor) -> Self {
-        Self { http, net: NetDoor, files: FilesDoor, keyring: Keyring }
+        Self { http, net: NetDoor, files: FilesDoor, keyring: Keyring::default() }
     }
 
     /// Starts a call: nothing lasts beyond `deadline`, and what was seen starts anew.

@@ -114,6 +114,9 @@ impl HttpDoor {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
         let target = self.target(&request.url)?;
+        self.grant
+            .allows(&target.origin, &method(request.method), target.uri.path())
+            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let request = checked(request, &target)?;
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
@@ -193,12 +196,10 @@ impl HttpDoor {
         until: Instant,
     ) -> Result<Connection, contract::HttpError> {
         let until = until.min(Instant::now() + CONNECT_MAX);
-        match tokio::time::timeout_at(until, self.gate.connector.connect(origin)).await {
+        let connected = self.gate.connector.connect(&self.grant, origin);
+        match tokio::time::timeout_at(until, connected).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error @ ConnectError::Untrusted { .. })) => {
-                Err(contract::HttpError::Untrusted(problem("certificate", &error.to_string())))
-            }
-            Ok(Err(error)) => Err(unreachable("connect", &cause(&error))),
+            Ok(Err(error)) => Err(not_connected(&error)),
             Err(_) => Err(unreachable("connect-timeout", "no connection in time")),
         }
     }
@@ -250,7 +251,7 @@ fn target(url: &str, grant: &Grant) -> Result<Target, contract::HttpError> {
     }
     let url = Url::parse(url).map_err(|error| denied("url", &error.to_string()))?;
     let origin = Origin::of(&url).map_err(|error| denied("url", &error.to_string()))?;
-    if !grant.allows(&origin) {
+    if !grant.origins().iter().any(|granted| granted.origin == origin) {
         return Err(denied("origin", &format!("`{origin}` is not granted to this endpoint")));
     }
     let key = grant.pool_key(&origin);
@@ -357,6 +358,17 @@ fn unreachable(code: &str, detail: &str) -> contract::HttpError {
     contract::HttpError::Unreachable(problem(code, detail))
 }
 
+fn not_connected(error: &ConnectError) -> contract::HttpError {
+    let problem = problem(error.code(), &cause(error));
+    if error.is_denied() {
+        contract::HttpError::Denied(problem)
+    } else if error.is_untrusted() {
+        contract::HttpError::Untrusted(problem)
+    } else {
+        contract::HttpError::Unreachable(problem)
+    }
+}
+
 fn no_answer(code: &str, detail: &str) -> contract::HttpError {
     contract::HttpError::NoAnswer(problem(code, detail))
 }
@@ -375,7 +387,11 @@ fn cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::egress::{OriginGrant, Policy, Reach, Way};
     use super::*;
+    use crate::config::Config;
     use crate::ids::{EndpointId, TenantId};
 
     fn request(url: &str, headers: &[(&str, &str)]) -> contract::Request {
@@ -391,8 +407,18 @@ mod tests {
     }
 
     fn grant() -> Grant {
-        let origin = Origin::of(&Url::parse("http://127.0.0.1:9000").unwrap()).unwrap();
-        Grant::new(TenantId(1), EndpointId(1), vec![origin])
+        to("http://127.0.0.1:9000")
+    }
+
+    fn to(url: &str) -> Grant {
+        let origin = Origin::of(&Url::parse(url).unwrap()).unwrap();
+        let origins = vec![OriginGrant::whole(origin)];
+        let text = "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
+                    ports = ['1-65535']";
+        let config = Config::parse(Path::new("campanile.toml"), text).unwrap();
+        let way = Way::of(&Policy::read(&config).unwrap(), "default", "hook");
+        let reach = Reach { origins, targets: Vec::new() };
+        Grant::new(TenantId(1), EndpointId(1), reach, Arc::new(way))
     }
 
     #[test]
@@ -446,8 +472,7 @@ mod tests {
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         };
-        let origin = Origin::of(&Url::parse(&url).unwrap()).unwrap();
-        let grant = Grant::new(TenantId(1), EndpointId(1), vec![origin]);
+        let grant = to(&url);
         let gate = HttpGate {
             connector: Connector::default(),
             pool: Pool::default(),

@@ -1,9 +1,23 @@
 //! Credentials that a component uses and never sees: a placeholder for each, minted for one store.
+//!
+//! Promise: a secret leaves only where its manifest says that it may stand, toward where it is bound
+//! to, and what comes back is searched for it.
+//!
+//! Not here: how secrets are stored (`vault`), and which ones an endpoint has (`roster`).
 
+mod credential;
+mod fill;
+mod json;
+mod keyring;
+pub mod oauth2;
 mod place;
+mod redact;
+mod template;
 
+pub use credential::{Credential, CredentialError, Credentials};
+pub(super) use fill::Fill;
+pub use fill::{Misuse, Toward, Why};
+pub use keyring::Keyring;
 pub use place::{Decoding, Form, Place, PlaceError};
-
-/// One store's placeholders.
-#[derive(Debug, Default)]
-pub struct Keyring;
+pub use redact::{REDACTED, Redactor, StreamRedactor};
+pub use template::{MARKER, Template, is_marker};

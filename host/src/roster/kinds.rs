@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::approval::{Approvals, Shelf};
 use super::schema::Schemas;
-use crate::capability::egress::{Grant, origins};
+use crate::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
 use crate::config::Problem;
 use crate::dispatch::{Destination, Endpoint, Site};
+use crate::ids::TenantId;
 use crate::records::rows::{EndpointRow, RecipientRow};
 use crate::runtime::{Catalog, Kind};
 
@@ -19,6 +20,7 @@ pub struct Kinds {
     pub(super) installed: Shelf,
     schemas: HashMap<String, Schemas>,
     site: Site,
+    egress: Policy,
 }
 
 impl Kinds {
@@ -32,7 +34,15 @@ impl Kinds {
                 Err(found) => _ = faults.insert(kind.name.clone(), found),
             }
         }
-        Self { installed: Shelf::new(catalog, faults), schemas, site }
+        let installed = Shelf::new(catalog, faults);
+        Self { installed, schemas, site, egress: Policy::default() }
+    }
+
+    /// The same kinds, under what the operator lets endpoints reach.
+    #[must_use]
+    pub fn with_egress(mut self, policy: Policy) -> Self {
+        self.egress = policy;
+        self
     }
 
     /// The same kinds; those that were approved may be used, too.
@@ -74,12 +84,20 @@ impl Kinds {
         let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), settings).map_err(
             |error| vec![Problem { place: "settings".to_owned(), expected: error.to_string() }],
         )?;
+        let origins = reach.into_iter().map(OriginGrant::whole).collect();
+        let reach = Reach { origins, targets: Vec::new() };
+        let way = Way::of(&self.egress, &tenant_name(row.tenant), &row.name);
+        let grant = Grant::new(row.tenant, row.id, reach, Arc::new(way));
+        let problems = grant.problems("settings");
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         Ok(Arc::new(Endpoint {
             id: row.id,
             tenant: row.tenant,
             name: row.name.clone(),
             kind: Arc::clone(kind),
-            grant: Grant::new(row.tenant, row.id, reach),
+            grant,
             settings: settings.clone(),
         }))
     }
@@ -105,4 +123,9 @@ impl Kinds {
     fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
         self.installed.usable(name)
     }
+}
+
+/// The name under which the configuration speaks of a tenant.
+fn tenant_name(tenant: TenantId) -> String {
+    if tenant == TenantId::DEFAULT { "default".to_owned() } else { tenant.to_string() }
 }

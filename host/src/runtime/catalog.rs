@@ -21,6 +21,7 @@ use super::builtin::{BuiltIns, ComponentHash, hexadecimal};
 use super::compile::Code;
 use super::guest::Guest;
 use super::manifest::Manifest;
+use super::withheld::Withheld;
 use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
 use crate::config::Problem;
 
@@ -57,6 +58,8 @@ pub struct Kind {
     pub descriptor: kind::Descriptor,
     /// It described itself at this start; else what was kept of that is taken.
     pub is_new: bool,
+    /// What the operator keeps from it.
+    pub(super) withheld: Withheld,
     pub(super) format: EveryKindPre<Guest>,
     pub(super) deliver: EveryKindPre<Guest>,
     folder: PathBuf,
@@ -92,7 +95,7 @@ impl Kind {
 
     /// What it may do, line by line, in words.
     pub fn words(&self) -> Vec<String> {
-        words::words(&self.manifest, &self.descriptor)
+        words::words(&self.manifest, &self.descriptor, self.withheld)
     }
 }
 
@@ -249,8 +252,10 @@ async fn load(
     if !problems.is_empty() {
         return Err(RuntimeError::Disagrees { component: name, problems });
     }
+    let is_built_in = built_ins.has(hash, &name);
     Ok(Kind {
-        is_built_in: built_ins.has(hash, &name),
+        withheld: runtime.withheld_from(&name, is_built_in),
+        is_built_in,
         name,
         manifest,
         manifest_text,

@@ -68,7 +68,7 @@ impl Formatting {
             session,
             batch_max: kind.batch_max(),
             wall: runtime.limits.call_wall,
-            withheld: runtime.withheld_from(kind),
+            withheld: kind.withheld,
         })
     }
 

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::agree::properties;
 use super::bindings::kind::Descriptor;
 use super::manifest::{Access, Manifest, OAuth2Asked, OriginAsked, SecretAsked, TargetAsked};
+use super::withheld::Withheld;
 use crate::capability::secrets::{Form, Place};
 use crate::printable::printable;
 
@@ -15,7 +16,11 @@ use crate::printable::printable;
 const NAMES_BYTES_MAX: usize = 4 << 10;
 
 /// What it reaches, what it reads in clear, and what it uses without seeing it.
-pub(super) fn words(manifest: &Manifest, described: &Descriptor) -> Vec<String> {
+pub(super) fn words(
+    manifest: &Manifest,
+    described: &Descriptor,
+    withheld: Withheld,
+) -> Vec<String> {
     let mut lines = vec![format!(
         "speaks to the engine through: {}",
         manifest
@@ -43,28 +48,32 @@ pub(super) fn words(manifest: &Manifest, described: &Descriptor) -> Vec<String> 
     lines.extend(manifest.secret.iter().map(secret));
     lines.extend(manifest.oauth2.iter().map(oauth2));
     let schemas =
-        [("endpoint", &described.endpoint_schema), ("recipient", &described.recipient_schema)];
+        [("an endpoint", &described.endpoint_schema), ("a recipient", &described.recipient_schema)];
     for (of, schema) in schemas {
         let names = open_settings(manifest, schema);
         if !names.is_empty() {
-            lines.push(
-                format!("reads in clear, of an {of}'s settings: {names}")
-                    .replace("an recipient", "a recipient"),
-            );
+            lines.push(format!("reads in clear, of the settings of {of}: {names}"));
         }
     }
-    lines.extend(
-        [
-            "of each alert: ids, times, severity, category, type, title, text, entity, link",
-            "of each alert: labels and annotations",
-            "of each alert: the parties: addresses, names, ports, users of flow and host",
-            "of each alert: its raw text, as its producer sent it",
-        ]
-        .map(|what| format!("reads in clear, {what}")),
-    );
+    lines.extend(of_alerts(withheld).map(|what| format!("reads in clear, of each alert: {what}")));
     let seconds = manifest.deliver_ms().div_ceil(1000);
     lines.push(format!("may take {seconds} s for one delivery"));
     lines
+}
+
+/// What of alerts the operator does not keep from it.
+fn of_alerts(withheld: Withheld) -> impl Iterator<Item = &'static str> {
+    let parts = [
+        ("ids, times, severity, category, type, title, text, kind of entity", false),
+        ("labels", withheld.labels),
+        ("annotations", withheld.annotations),
+        (
+            "the parties: entity, link, addresses, names, ports and users of flow and host",
+            withheld.parties,
+        ),
+        ("its raw text, as its producer sent it", withheld.hides_raw()),
+    ];
+    parts.into_iter().filter(|(_, is_withheld)| !is_withheld).map(|(part, _)| part)
 }
 
 fn origin(asked: &OriginAsked) -> String {
@@ -137,4 +146,67 @@ fn open_settings(manifest: &Manifest, schema: &str) -> String {
     let is_open = |name: &str| !manifest.secret_settings().any(|secret| secret == name);
     let names = properties(&schema).map(|(name, _)| name.as_str()).filter(|name| is_open(name));
     printable(&names.collect::<Vec<_>>().join(", "), NAMES_BYTES_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_thing_that_a_component_may_do_is_told_in_a_line() {
+        let manifest = Manifest::parse(
+            "name = 'a'\nworld = 'component'\n[[origin]]\nurl = 'https://{region}.example'\n\
+             path = '/v1/'\n[[target]]\nto = 'tcp://{host}:25'\n[[target]]\n\
+             to = 'unix-dgram:/dev/log'\n[[secret]]\nsetting = 'key'\nform = 'key'\n\
+             bound_to = ['https://{region}.example']\nplaces = ['key']\n\
+             signs_into = ['header:x-signature']\n[[oauth2]]\nname = 'token'\n\
+             token_url = '{login}'\nclient_id = 'id'\nclient_secret = 'client_key'\n\
+             bound_to = ['tcp://{host}:25']\nplaces = ['sasl']\n[limits]\ndeliver_ms = 1500",
+        )
+        .unwrap();
+        let described = Descriptor {
+            name: "a".into(),
+            title: "A".into(),
+            summary: String::new(),
+            endpoint_schema: r#"{"properties":{"key":{},"host":{},"client_key":{}}}"#.into(),
+            recipient_schema: "{}".into(),
+            reach: vec![],
+            batch_max: 1,
+            concurrency: 1,
+            deliver_ms: 1,
+            paces: vec![],
+            extra: vec![],
+        };
+        let lines = words(&manifest, &described, Withheld { parties: true, ..Withheld::default() });
+        let expected = [
+            "speaks to the engine through: http, secrets, log, net",
+            "sends HTTP requests to https://{region}.example (settings in braces): any method; \
+             paths that begin with /v1/",
+            "connects to tcp://{host}:25 (settings in braces), in clear text unless it upgrades",
+            "writes to the local socket unix-dgram:/dev/log",
+            "signs with `key`, unseen: to https://{region}.example (settings in braces), \
+             signatures in header:x-signature",
+            "uses the token `token`, unseen: to tcp://{host}:25 (settings in braces), in sasl; the \
+             engine fetches it from where the setting `login` points with `id`, `client_key`",
+            "reads in clear, of the settings of an endpoint: host",
+            "reads in clear, of each alert: ids, times, severity, category, type, title, text, \
+             kind of entity",
+            "reads in clear, of each alert: labels",
+            "reads in clear, of each alert: annotations",
+            "may take 2 s for one delivery",
+        ];
+        assert_eq!(lines, expected);
+        let files = Manifest::parse(
+            "name = 'a'\nworld = 'file-component'\n[[folder]]\nname = 'log'\n\
+             setting = 'folder'\naccess = 'append'",
+        )
+        .unwrap();
+        let lines = words(&files, &described, Withheld::default());
+        assert_eq!(
+            lines[1],
+            "reads, adds to, renames and removes files in its folder `log`, at the place that \
+             `folder` names"
+        );
+        assert!(lines.iter().any(|line| line.ends_with("as its producer sent it")), "{lines:?}");
+    }
 }

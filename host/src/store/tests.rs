@@ -47,7 +47,7 @@ fn a_newer_store_is_refused_with_both_versions() {
     assert!(matches!(refused, StoreError::Newer { found: 99, known: 4, .. }), "{refused}");
     assert!(
         refused.to_string().contains("schema version 99")
-            && refused.to_string().contains("up to 3")
+            && refused.to_string().contains("up to 4")
     );
 }
 

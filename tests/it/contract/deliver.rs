@@ -1,13 +1,18 @@
 //! Cases of `deliver`: a message and the service's answer to a verdict.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use campanile::capability::doors::Doors;
-use campanile::capability::egress::{Grant, origins};
+use campanile::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
 use campanile::capability::http::HttpDoor;
+use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
 use campanile::ids::{EndpointId, MessageId, TenantId};
 use campanile::runtime::bindings::kind::{Failure, Proof, Purpose, Scope, Verdict};
 use campanile::runtime::{Delivering, Try};
 use campanile_tests::capture::{Capture, Reply, Request};
+use campanile_tests::site::EGRESS_GRANT;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
@@ -62,7 +67,9 @@ impl Scene {
     /// component is to say what is wrong.
     pub(super) fn door(&self, stage: &Stage, kind: KindRef<'_>) -> Doors {
         let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &self.settings);
-        let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach.unwrap_or_default());
+        let origins = reach.unwrap_or_default().into_iter().map(OriginGrant::whole).collect();
+        let reach = Reach { origins, targets: Vec::new() };
+        let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way());
         Doors::new(HttpDoor::new(stage.gate.clone(), grant))
     }
 
@@ -219,4 +226,11 @@ pub(super) fn scope(scope: Scope) -> &'static str {
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The way to the servers of tests.
+fn egress_way() -> Arc<Way> {
+    let config = Config::parse(Path::new("campanile.toml"), EGRESS_GRANT).expect("a table");
+    let policy = Policy::read(&config).expect("no files are named");
+    Arc::new(Way::of(&policy, "default", "any"))
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1::SendRequest;
 
-use super::Origin;
+use super::Peer;
 use crate::ids::{EndpointId, TenantId};
 
 /// Below the 60 s after which many load balancers close.
@@ -26,11 +26,13 @@ const IDLE_COUNT_MAX: usize = 64;
 /// Idle connections over all keys.
 const IDLE_TOTAL_MAX: usize = 1024;
 
+/// Whose connections may be used for a request; made by `Grant`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PoolKey {
     pub(super) tenant: TenantId,
     pub(super) endpoint: EndpointId,
-    pub(super) origin: Origin,
+    pub(super) peer: Peer,
+    pub(super) identity: [u8; 32],
     pub(super) revision: [u8; 32],
 }
 
@@ -162,17 +164,20 @@ impl Idle {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use hyper::client::conn::http1;
     use hyper_util::rt::TokioIo;
     use tokio::io::{AsyncReadExt, DuplexStream, duplex};
     use url::Url;
 
+    use super::super::{Grant, Origin, Reach};
     use super::*;
 
     fn key(endpoint: u32) -> PoolKey {
         let origin = Origin::of(&Url::parse("http://127.0.0.1:9").unwrap()).unwrap();
-        let endpoint = EndpointId(endpoint);
-        PoolKey { tenant: TenantId::DEFAULT, endpoint, origin, revision: [0; 32] }
+        let (endpoint, way) = (EndpointId(endpoint), Arc::default());
+        Grant::new(TenantId::DEFAULT, endpoint, Reach::default(), way).pool_key(&origin)
     }
 
     async fn connection() -> (Connection, DuplexStream) {

@@ -3,7 +3,58 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Origin, OriginError};
+use super::{
+    Methods, Origin, OriginError, OriginGrant, PathError, PathPrefix, Reach, Target, TargetError,
+};
+
+/// An origin that a manifest asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedOrigin<'a> {
+    /// Exact, or with endpoint settings in braces.
+    pub url: &'a str,
+    pub methods: Methods,
+    pub path: &'a str,
+}
+
+/// What an endpoint reaches: the templates of `describe` that the manifest asks for too, as
+/// origins or as targets, filled with the endpoint's settings. A recipient's settings have no part
+/// in it.
+pub fn reach(
+    described: &[String],
+    asked_origins: &[AskedOrigin<'_>],
+    asked_targets: &[&str],
+    settings: &Map<String, Value>,
+) -> Result<Reach, ReachError> {
+    let mut reach = Reach::default();
+    for template in described {
+        let of_origin = asked_origins.iter().filter(|asked| asked.url == *template);
+        let mut is_asked = false;
+        for asked in of_origin {
+            is_asked = true;
+            let odd = |source| ReachError::Path { template: template.clone(), source };
+            let granted = OriginGrant {
+                origin: origin(template, settings)?,
+                methods: asked.methods,
+                path: PathPrefix::parse(asked.path).map_err(odd)?,
+            };
+            if !reach.origins.contains(&granted) {
+                reach.origins.push(granted);
+            }
+        }
+        if asked_targets.contains(&template.as_str()) {
+            is_asked = true;
+            let wrong = |source| ReachError::Target { template: template.clone(), source };
+            let target = Target::parse(&fill(template, settings)?).map_err(wrong)?;
+            if !reach.targets.contains(&target) {
+                reach.targets.push(target);
+            }
+        }
+        if !is_asked {
+            return Err(ReachError::NotInManifest { template: template.clone() });
+        }
+    }
+    Ok(reach)
+}
 
 /// What an endpoint reaches: the templates of `describe` that the manifest asks for too, filled
 /// with the endpoint's settings. A recipient's settings have no part in it.
@@ -17,16 +68,19 @@ pub fn origins(
         if !manifest.contains(template) {
             return Err(ReachError::NotInManifest { template: template.clone() });
         }
-        let url = fill(template, settings)?;
-        let url =
-            Url::parse(&url).map_err(|_| ReachError::NotUrl { template: template.clone() })?;
-        let origin = Origin::of(&url)
-            .map_err(|source| ReachError::Origin { template: template.clone(), source })?;
+        let origin = origin(template, settings)?;
         if !origins.contains(&origin) {
             origins.push(origin);
         }
     }
     Ok(origins)
+}
+
+fn origin(template: &str, settings: &Map<String, Value>) -> Result<Origin, ReachError> {
+    let template = || template.to_owned();
+    let url = fill(&template(), settings)?;
+    let url = Url::parse(&url).map_err(|_| ReachError::NotUrl { template: template() })?;
+    Origin::of(&url).map_err(|source| ReachError::Origin { template: template(), source })
 }
 
 fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, ReachError> {
@@ -58,6 +112,10 @@ pub enum ReachError {
     NotUrl { template: String },
     #[error("`{template}` with the settings filled in: {source}")]
     Origin { template: String, source: OriginError },
+    #[error("`{template}` with the settings filled in: {source}")]
+    Target { template: String, source: TargetError },
+    #[error("the manifest's path at `{template}`: {source}")]
+    Path { template: String, source: PathError },
     #[error("the component describes a reach of `{template}`, which its manifest does not ask for")]
     NotInManifest { template: String },
 }
