@@ -8,6 +8,7 @@
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
 mod egress;
+mod files;
 mod guard;
 mod limits;
 mod reading;
@@ -24,6 +25,7 @@ pub use egress::{
     ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
     TenantConfig,
 };
+pub use files::FilesConfig;
 pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
@@ -62,6 +64,7 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub files: FilesConfig,
     pub egress: EgressConfig,
     /// Ceilings by the tenant's name; one that is not named has the defaults.
     pub tenants: BTreeMap<String, TenantConfig>,
@@ -177,6 +180,7 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    files: FilesConfig,
     secrets: SecretsConfig,
 }
 
@@ -198,6 +202,7 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            files: FilesConfig::default(),
             secrets: SecretsConfig::default(),
         }
     }
@@ -226,6 +231,7 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            files: reading.section("files", &mut table),
             secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
@@ -251,6 +257,7 @@ impl Top {
         self.guard.check(reading);
         guard::check_components(&self.component, reading);
         self.retry.check(reading);
+        self.files.check(reading);
         self.secrets.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
@@ -259,6 +266,8 @@ impl Top {
             Some(dir) => plain_path(&base.join(dir)),
             None => data_dir.join("cache"),
         };
+        let mut files = self.files;
+        files.root = files.root.map(|root| plain_path(&base.join(root)));
         Config {
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
@@ -277,6 +286,7 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            files,
             egress: EgressConfig::default(),
             tenants: BTreeMap::new(),
         }

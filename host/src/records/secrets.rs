@@ -19,6 +19,45 @@ pub(crate) fn all(db: &Prepared<'_>) -> rusqlite::Result<Vec<Sealed>> {
     db.all(ALL, [], sealed)
 }
 
+/// Whether any are stored.
+pub(crate) fn any(db: &Prepared<'_>) -> Result<bool, StoreError> {
+    const ANY: &str = "select exists (select 1 from secret)";
+    let any =
+        db.first(ANY, [], |row| row.get(0)).map_err(StoreError::sqlite("read the secrets"))?;
+    Ok(any.unwrap_or(false))
+}
+
+/// A secret of somebody, for people to look at.
+#[derive(Debug)]
+pub struct SecretRecord {
+    /// The place in a list.
+    pub seq: u64,
+    pub owner_name: String,
+    pub sealed: Sealed,
+}
+
+/// A tenant's, newest first, older than `before`.
+pub(super) fn list(
+    db: &Prepared<'_>,
+    tenant: TenantId,
+    before: Option<u64>,
+    limit: u32,
+) -> Result<Vec<SecretRecord>, StoreError> {
+    const LIST: &str = "select s.seq, s.tenant, s.owner_sort, s.owner, s.field, s.version,
+            s.bound_to, s.key_id, s.nonce, s.sealed, s.changed_ms, coalesce(e.name, r.name, '')
+        from secret s
+        left join endpoint e on s.owner_sort = 'endpoint' and e.id = s.owner
+        left join recipient r on s.owner_sort = 'recipient' and r.id = s.owner
+        where s.tenant = ?1 and s.seq < ?2 order by s.seq desc limit ?3";
+    let before = Whole(before.unwrap_or(u64::MAX));
+    let read = |row: &Row<'_>| {
+        let seq = row.get::<_, Whole>(0)?.0;
+        Ok(SecretRecord { seq, owner_name: row.get(11)?, sealed: sealed(row)? })
+    };
+    db.all(LIST, params![tenant.0, before, limit], read)
+        .map_err(StoreError::sqlite("list the secrets"))
+}
+
 /// Seals a value and stores it instead of the one that the field had. It is sealed here, within
 /// the transaction that stores it, so that none is written with a key that a rotation has ended.
 pub(crate) fn put(

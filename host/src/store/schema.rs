@@ -98,6 +98,11 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
+#[cfg(test)]
+pub(super) fn newest() -> i64 {
+    version_of(MIGRATIONS.len())
+}
+
 fn version_of(steps: usize) -> i64 {
     i64::try_from(steps).unwrap_or(i64::MAX)
 }
