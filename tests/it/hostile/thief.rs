@@ -1,5 +1,7 @@
 //! The component `thief`, which does step by step what a row of a table says.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use campanile_tests::engine::Engine;
 use campanile_tests::site::Site;
 use serde_json::{Map, Value, json};
@@ -37,4 +39,18 @@ pub(super) async fn acts(engine: &Engine, wanted: &Value) -> String {
         422 => format!("refused: {}", answer.text()),
         _ => panic!("{endpoint}: {}", answer.text()),
     }
+}
+
+/// The usual spellings of a secret, and one that no honest service uses: backwards, so that what a
+/// component was shown can be told from what was taken out of its report.
+pub(super) fn spellings(secret: &str) -> impl Iterator<Item = String> {
+    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let inner = &secret[1..secret.len() - 1];
+    // At each position that base64 may begin at, without the characters that others share.
+    let base64 = (0..3).map(|skipped| {
+        let text = STANDARD_NO_PAD.encode(&secret[skipped..]);
+        text[..text.len() - 2].to_owned()
+    });
+    let backwards = inner.chars().rev().collect();
+    [inner.to_owned(), hex.to_ascii_uppercase(), hex, backwards].into_iter().chain(base64)
 }

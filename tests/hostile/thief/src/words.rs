@@ -68,13 +68,8 @@ fn spelled(word: &str, spelling: &str) -> String {
         "percent" => word.bytes().map(|byte| format!("%{byte:02x}")).collect(),
         "json" => word.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
         "base64" => base64(word.as_bytes()),
-        // Another placeholder of the same store, or of none.
-        "next" => {
-            let (head, last) = word.split_at(word.len().saturating_sub(1));
-            format!("{head}{}", if last == "a" { "b" } else { "a" })
-        }
-        // One that another store could have.
-        "other" => word.replace(|one: char| one.is_ascii_digit(), "2"),
+        // One of the same store that there is not.
+        "guess" => format!("{}77", &word[..word.len().saturating_sub(2)]),
         _ => word.to_owned(),
     }
 }
