@@ -51,7 +51,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let vault = build::vault(&config, &store).await?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
-    let roster = Roster::open(&store, &queue, kinds).await?;
+    let roster = Roster::open(&store, &queue, kinds, vault.clone()).await?;
     let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
     metrics.show_limits(runtime.limit_hits());
     let metrics = Arc::new(metrics);

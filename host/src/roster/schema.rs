@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::capability::log::printable;
 use crate::config::Problem;
-use crate::runtime::Kind;
+use crate::runtime::bindings::kind::Descriptor;
+use crate::setup::wipe;
 
 /// Longest text of a component that is quoted, in bytes.
 const QUOTED_BYTES_MAX: usize = 256;
@@ -29,10 +30,9 @@ pub(super) struct Schemas {
 
 impl Schemas {
     /// `Err`: why the component cannot be used.
-    pub(super) fn of(kind: &Kind) -> Result<Self, Vec<Problem>> {
-        let name = &kind.name;
-        let endpoint = Schema::new(name, "endpoint_schema", &kind.descriptor.endpoint_schema);
-        let recipient = Schema::new(name, "recipient_schema", &kind.descriptor.recipient_schema);
+    pub(super) fn of(name: &str, descriptor: &Descriptor) -> Result<Self, Vec<Problem>> {
+        let endpoint = Schema::new(name, "endpoint_schema", &descriptor.endpoint_schema);
+        let recipient = Schema::new(name, "recipient_schema", &descriptor.recipient_schema);
         let (endpoint, recipient) = match (endpoint, recipient) {
             (Ok(endpoint), Ok(recipient)) => (endpoint, recipient),
             (endpoint, recipient) => {
@@ -147,7 +147,7 @@ impl Schema {
     }
 
     fn check(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
-        let settings = Value::Object(settings.clone());
+        let mut settings = Value::Object(settings.clone());
         let mut problems = Vec::new();
         for error in self.validator.iter_errors(&settings) {
             for (at, expected) in self.faults(&error) {
@@ -158,6 +158,7 @@ impl Schema {
                 }
             }
         }
+        wipe(&mut settings);
         problems
     }
 

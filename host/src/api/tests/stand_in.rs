@@ -70,7 +70,7 @@ impl StandIn {
         };
         let kinds = Kinds::new(Arc::new(Catalog::default()), site);
         let vault = Vault::open_key(&config.key, false).unwrap();
-        let roster = Roster::open(&store, &queue, kinds).await.unwrap();
+        let roster = Roster::open(&store, &queue, kinds, vault.clone()).await.unwrap();
         let trial = Arc::new(Trial {
             runtime,
             gate: Arc::new(HttpGate {
