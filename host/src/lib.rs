@@ -15,6 +15,7 @@ pub mod dispatch;
 pub mod ids;
 pub mod ingest;
 pub mod printable;
+pub mod process;
 pub mod queue;
 pub mod records;
 pub mod roster;
