@@ -19,6 +19,7 @@ mod key;
 mod openapi;
 mod problem;
 mod recipients;
+mod secrets;
 mod server;
 mod trials;
 mod views;
@@ -39,6 +40,7 @@ use crate::roster::Roster;
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::Tokens;
 use crate::trial::Trial;
+use crate::vault::Vault;
 
 pub use server::{BindError, Server};
 
@@ -48,6 +50,7 @@ pub struct Engine {
     pub queue: Queue,
     pub records: Records,
     pub roster: Roster,
+    pub vault: Vault,
     pub trial: Arc<Trial>,
     /// Cancelled once nothing is sent any more.
     pub sending: CancellationToken,

@@ -30,6 +30,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::tenant::tokens::{TokenError, Tokens};
 use crate::trial::Trial;
+use crate::vault::VaultError;
 
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]
@@ -47,9 +48,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let kinds = build::kinds(&config, &parts, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
     let tokens = Tokens::open(&config.data_dir)?;
+    let vault = build::vault(&config, &store).await?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
-    let roster = Roster::open(&store, &queue, kinds).await?;
+    let roster = Roster::open(&store, &queue, kinds, vault.clone()).await?;
     let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
     metrics.show_limits(runtime.limit_hits());
     let metrics = Arc::new(metrics);
@@ -79,7 +81,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let server = Server::bind(&config.api).await?;
     let sending = CancellationToken::new();
     let engine =
-        Engine { queue, records, roster, trial: Arc::new(trial), sending: sending.clone() };
+        Engine { queue, records, roster, vault, trial: Arc::new(trial), sending: sending.clone() };
     let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
     info!(
         address = %server.address(),
@@ -178,6 +180,9 @@ pub enum AppError {
 
     #[error(transparent)]
     Token(#[from] TokenError),
+
+    #[error(transparent)]
+    Vault(#[from] VaultError),
 
     #[error(transparent)]
     Bind(#[from] BindError),

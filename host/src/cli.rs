@@ -23,6 +23,7 @@ mod output;
 mod pages;
 mod preview;
 mod recipient;
+mod secret;
 mod send;
 mod serve;
 mod setup;
@@ -99,6 +100,11 @@ enum Command {
         #[command(subcommand)]
         command: component::ComponentCommand,
     },
+    /// Look after stored secrets and their keys
+    Secret {
+        #[command(subcommand)]
+        command: secret::SecretCommand,
+    },
     /// Print what a shell needs to complete this command line
     Completions(completions::CompletionsArgs),
     /// Print the manual page, or write the pages of all commands
@@ -131,6 +137,7 @@ impl Command {
             Self::Export(args) => export::run(args, common, out).await,
             Self::Audit(args) => audit::run(args, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
+            Self::Secret { command } => secret::run(command, common, out).await,
             Self::Completions(args) => completions::run(&args, out),
             Self::Man(args) => man::run(&args, out),
         }

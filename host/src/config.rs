@@ -2,14 +2,17 @@
 //!
 //! Promise: every problem is reported at once, each with its place, what was expected, and what to
 //! do; no value of a setting is ever printed. This file is the only one that reads environment
-//! variables: `CAMPANILE_CONFIG` (path of the configuration) and `CAMPANILE_LOG` (filter of logs).
+//! variables: `CAMPANILE_CONFIG` (path of the configuration), `CAMPANILE_LOG` (filter of logs), and
+//! `CREDENTIALS_DIRECTORY` (where systemd puts the credentials of a service).
 //!
 //! Not here: endpoints and recipients, which live in the store (`roster`).
 
 mod egress;
+mod files;
 mod guard;
 mod limits;
 mod reading;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +25,7 @@ pub use egress::{
     ClientFiles, EgressConfig, EgressGrant, NamePattern, PortRange, ProxyAddress, ProxyChoice,
     TenantConfig,
 };
+pub use files::FilesConfig;
 pub use guard::{AlertPart, ComponentConfig, GuardConfig};
 pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
@@ -29,6 +33,7 @@ pub use limits::{
 };
 use reading::Reading;
 pub(crate) use reading::expectation;
+pub use secrets::{KeySource, SecretsConfig};
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -59,9 +64,12 @@ pub struct Config {
     pub retry: RetryConfig,
     pub queue: QueueConfig,
     pub store: StoreConfig,
+    pub files: FilesConfig,
     pub egress: EgressConfig,
     /// Ceilings by the tenant's name; one that is not named has the defaults.
     pub tenants: BTreeMap<String, TenantConfig>,
+    /// Where the key is that secrets are sealed with.
+    pub key: KeySource,
 }
 
 impl Config {
@@ -107,6 +115,11 @@ pub fn path(given: Option<PathBuf>) -> PathBuf {
 /// Filter of the logs, from `CAMPANILE_LOG`: `info`, or per module `warn,campanile::queue=debug`.
 pub fn log_filter() -> Option<String> {
     std::env::var("CAMPANILE_LOG").ok().filter(|set| !set.is_empty())
+}
+
+/// Where systemd put the credentials of this service.
+fn credentials_dir() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|set| !set.is_empty()).map(Into::into)
 }
 
 /// Why the configuration cannot be used.
@@ -167,6 +180,8 @@ struct Top {
     queue: QueueConfig,
     store: StoreConfig,
     runtime: RuntimeConfig,
+    files: FilesConfig,
+    secrets: SecretsConfig,
 }
 
 impl Default for Top {
@@ -187,6 +202,8 @@ impl Default for Top {
             queue: QueueConfig::default(),
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
+            files: FilesConfig::default(),
+            secrets: SecretsConfig::default(),
         }
     }
 }
@@ -214,6 +231,8 @@ impl Top {
             queue: reading.section("queue", &mut table),
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
+            files: reading.section("files", &mut table),
+            secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
     }
@@ -238,6 +257,8 @@ impl Top {
         self.guard.check(reading);
         guard::check_components(&self.component, reading);
         self.retry.check(reading);
+        self.files.check(reading);
+        self.secrets.check(reading);
 
         let base = path.parent().unwrap_or(Path::new(""));
         let data_dir = plain_path(&base.join(&self.data_dir));
@@ -245,12 +266,15 @@ impl Top {
             Some(dir) => plain_path(&base.join(dir)),
             None => data_dir.join("cache"),
         };
+        let mut files = self.files;
+        files.root = files.root.map(|root| plain_path(&base.join(root)));
         Config {
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
             zone: self.zone,
             locale: self.locale,
             components_dir: plain_path(&base.join(&self.components_dir)),
+            key: self.secrets.source(base, &data_dir, credentials_dir()),
             data_dir,
             cache_dir,
             api: self.api,
@@ -262,6 +286,7 @@ impl Top {
             retry: self.retry,
             queue: self.queue,
             store: self.store,
+            files,
             egress: EgressConfig::default(),
             tenants: BTreeMap::new(),
         }

@@ -33,7 +33,7 @@ use crate::telemetry::Metrics;
 use guard::{BanGuard, tell};
 use lanes::Lanes;
 
-pub use destination::{Destination, Endpoint, Site};
+pub use destination::{Destination, Endpoint, Own, Site};
 pub use record::RetryPolicy;
 pub use slots::{Slot, Slots};
 

@@ -7,6 +7,7 @@ mod alerts;
 pub mod components;
 mod deliveries;
 pub mod rows;
+pub(crate) mod secrets;
 
 use crate::alert::Alert;
 use crate::audit::{self, Record, Verified};
@@ -16,6 +17,7 @@ use crate::store::{Store, StoreError};
 
 pub use alerts::{AlertQuery, AlertRecord};
 pub use deliveries::DeliveryQuery;
+pub use secrets::SecretRecord;
 
 #[cfg(test)]
 mod tests;
@@ -136,6 +138,20 @@ impl Records {
     /// Whether the audit log is as it was written.
     pub async fn verify_audit(&self) -> Result<Verified, StoreError> {
         audit::verify(&self.0).await
+    }
+
+    /// A tenant's secrets, newest first, older than `before`.
+    pub async fn secrets(
+        &self,
+        tenant: TenantId,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SecretRecord>, StoreError> {
+        self.0.read(move |db| secrets::list(db, tenant, before, limit)).await
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0
     }
 
     /// Notes something that was done, where nothing else is written with it.

@@ -7,13 +7,19 @@
 //! Not here: which alerts a filter takes (`route`), and sending (`dispatch`).
 
 mod approval;
+mod build;
 mod change;
 mod decide;
 mod installed;
 mod kinds;
+mod lay;
 mod live;
+mod moved;
+mod old;
+mod opening;
 mod plan;
 mod schema;
+mod secrets;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -30,14 +36,17 @@ use crate::dispatch::Destination;
 use crate::ids::TenantId;
 use crate::queue::Queue;
 use crate::records::rows::{self, Pause, PausedBy};
+use crate::records::secrets as stored_secrets;
 use crate::setup::Setup;
 use crate::store::{Refusal, Store, StoreError, Weight};
+use crate::vault::Vault;
 
 pub use approval::{ApprovalError, Approvals};
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
 pub(crate) use decide::component_row;
 pub use installed::{Installed, State};
 pub use kinds::Kinds;
+pub(crate) use lay::{Before, Laid};
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
 
 /// A handle to the roster. There is one per store; handles are clones of it.
@@ -49,6 +58,7 @@ struct Inner {
     store: Store,
     queue: Queue,
     kinds: Kinds,
+    vault: Vault,
     live: watch::Sender<Arc<Live>>,
     /// One change at a time; who is to make it holds this until it is written.
     turn: Arc<Semaphore>,
@@ -101,8 +111,17 @@ pub enum ChangeError {
 
 impl Roster {
     /// Reads what is stored. What cannot be used any more is told of, and stays.
-    pub async fn open(store: &Store, queue: &Queue, kinds: Kinds) -> Result<Self, StoreError> {
-        let rows = store.read(rows::load).await?;
+    pub async fn open(
+        store: &Store,
+        queue: &Queue,
+        kinds: Kinds,
+        vault: Vault,
+    ) -> Result<Self, StoreError> {
+        let mut rows = store.read(rows::load).await?;
+        let kinds = kinds.with_tenants(std::mem::take(&mut rows.tenants));
+        let sealed = store.read(stored_secrets::load).await?;
+        opening::lay_beside(&mut rows, sealed, &kinds, &vault);
+        old::seal(&mut rows, &kinds, store, &vault).await?;
         let live = Arc::new(Live::open(rows, &kinds));
         for problem in live.problems() {
             tracing::error!(problem = %problem, "Something stored cannot be used; its deliveries wait.");
@@ -111,6 +130,7 @@ impl Roster {
             store: store.clone(),
             queue: queue.clone(),
             kinds,
+            vault,
             live: watch::Sender::new(live),
             turn: Arc::new(Semaphore::new(1)),
         })))
@@ -227,7 +247,12 @@ impl Inner {
         let plan = plan::plan(live, tenant, wanted, &self.kinds, now_ms)?;
         let next = Arc::new(live.next(plan.rows, plan.newest, &self.kinds));
         let mut problems = plan.problems;
-        problems.extend(next.problems_of(tenant, &plan.places));
+        for one in next.problems_of(tenant, &plan.places) {
+            // The first problem of a place is the cause of the next.
+            if !problems.iter().any(|known| known.place == one.place) {
+                problems.push(one);
+            }
+        }
         if problems.is_empty() {
             Ok(Changed { changes: plan.changes, unchanged: plan.unchanged, live: next })
         } else {

@@ -7,6 +7,7 @@
 
 mod difference;
 mod reading;
+mod wipe;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,8 @@ use crate::route::FilterSettings;
 
 pub use difference::{FieldChange, differences};
 pub use reading::{endpoint, recipient, setup};
+pub use wipe::wipe;
+use wipe::wipe_map;
 
 /// What `name_problem` demands, for whoever describes it.
 pub const NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
@@ -66,7 +69,7 @@ fn is_default(filter: &FilterSettings) -> bool {
 }
 
 /// Settings of an endpoint or a recipient, as JSON. They can hold credentials, so they are not
-/// printed.
+/// printed, and overwritten when they are dropped.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]
@@ -75,6 +78,11 @@ pub struct Settings(Map<String, Value>);
 impl Settings {
     pub fn as_map(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// The JSON object; whoever takes it wipes it.
+    pub fn into_map(mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.0)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -91,6 +99,12 @@ impl Settings {
 impl From<Map<String, Value>> for Settings {
     fn from(map: Map<String, Value>) -> Self {
         Self(map)
+    }
+}
+
+impl Drop for Settings {
+    fn drop(&mut self) {
+        wipe_map(&mut self.0);
     }
 }
 

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use campanile::capability::budget::CallLimits;
-use campanile::capability::doors::Doors;
 use campanile::capability::egress::{
     Connector, Grant, Origin, OriginGrant, Policy, Pool, Reach, Way,
 };
-use campanile::capability::http::{HttpDoor, HttpGate};
+use campanile::capability::http::HttpGate;
+use campanile::capability::secrets::{Credential, Credentials, Decoding, Form, Place};
 use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
-use campanile::dispatch::{Destination, Endpoint, Site};
-use campanile::ids::{AlertIds, DeliveryId, EndpointId, MessageId, RecipientId, TenantId};
+use campanile::dispatch::{Destination, Endpoint, Own, Site};
+use campanile::ids::{AlertIds, DeliveryId, EndpointId, MessageId, RecipientId, Secret, TenantId};
 use campanile::ingest::{Arrival, ntopng};
 use campanile::runtime::bindings::kind;
 use campanile::runtime::{Catalog, Delivering, Formatting, Limits, Runtime, Try};
@@ -107,15 +107,29 @@ impl Stage {
         let tally = Tally::start(1_000).await.expect("a free port");
         let url: url::Url = tally.url().parse().expect("a URL");
         let origin = Origin::of(&url).expect("an origin");
+        let bound_to = vec![origin.to_string()];
         let origins = vec![OriginGrant::whole(origin)];
         let reach = Reach { origins, targets: Vec::new() };
+        let credentials = vec![Credential {
+            setting: "url".into(),
+            value: Secret::new(tally.url()),
+            form: Form::Url,
+            places: vec![Place::Path, Place::WholeQuery],
+            signs_into: Vec::new(),
+            decode: Decoding::Raw,
+            bound_to,
+        }];
+        let shared = Arc::new(Credentials::new(credentials.clone()).expect("a URL"));
         let endpoint = Arc::new(Endpoint {
             id: EndpointId(1),
             tenant: TenantId::DEFAULT,
             name: "hook".into(),
             kind,
             grant: Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way()),
-            settings: json!({ "url": tally.url() }).as_object().expect("an object").clone(),
+            settings: json!({ "url": { "secret": "stored" } }).as_object().expect("it is").clone(),
+            credentials,
+            shared: Arc::clone(&shared),
+            secret_versions: [0; 32],
         });
         let site = Site {
             instance: "bench".into(),
@@ -124,7 +138,8 @@ impl Stage {
             zone: TimeZone::UTC,
         };
         let own = json!({ "max_alerts": 1 });
-        let own = own.as_object().expect("an object");
+        let settings = own.as_object().expect("an object");
+        let own = Own { settings, credentials: shared, secret_versions: [0; 32] };
         let destination = Destination::new(RecipientId(1), "ops", endpoint, own, &site);
         let ids = AlertIds::default();
         let arrival = Arrival { tenant: TenantId::DEFAULT, now_ms: 1, ids: &ids };
@@ -178,7 +193,7 @@ impl Stage {
             component: [0; 32],
             settings: [0; 32],
         };
-        let Destination { endpoint, settings, .. } = &self.destination;
+        let kind = &self.destination.endpoint.kind;
         let this = Try {
             number: 1,
             now_ms: 1,
@@ -188,11 +203,12 @@ impl Stage {
         };
         let begun = Instant::now();
         for _ in 0..times {
-            let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
+            let doors = self.destination.doors(&self.gate);
+            let settings = self.destination.settings(&doors);
             let mut delivering =
-                Delivering::open(&self.runtime, &endpoint.kind, doors).await.expect("a store");
+                Delivering::open(&self.runtime, kind, doors).await.expect("a store");
             for _ in 0..per_store {
-                let told = delivering.call(&message, one, settings, this).await;
+                let told = delivering.call(&message, one, &settings, this).await;
                 assert_eq!(told.seen.status, Some(200), "{told:?}");
             }
         }

@@ -6,6 +6,7 @@ mod deliver;
 mod fill;
 mod format;
 mod probe;
+mod secrets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

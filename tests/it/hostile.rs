@@ -1,283 +1,35 @@
-//! Components that attack: each attack ends cleanly, with a name, and harms nobody else.
+//! The hostile corpus: each attack is a row of a table, with what it does and the outcome, by name,
+//! that must follow; the test beside the table tries every row. `docs/security/attacks.md` is made
+//! from these tables.
 
-use std::collections::BTreeSet;
+mod build;
+mod document;
+mod malformed;
+mod running;
 
-use campanile_tests::capture::{Capture, Request};
-use campanile_tests::engine::Engine;
-use campanile_tests::site::Site;
-use serde_json::{Value, json};
-
-/// Where, which attack, and how its only try may be recorded.
-type Row = (&'static str, &'static str, &'static [&'static str]);
-
-const ATTACKS: &[Row] = &[
-    ("format", "loop", &["fault: cpu-limit"]),
-    ("format", "loop-with-log", &["fault: calls-limit", "fault: cpu-limit"]),
-    // Where the clock stands, an hour is over at once.
-    ("format", "sleep", &["delivered: 200"]),
-    ("format", "allocate", &["fault: memory-limit"]),
-    ("format", "recurse", &["fault: stack-overflow"]),
-    ("format", "return-1gib", &["fault: result-too-large"]),
-    ("format", "many-strings", &["fault: result-too-large"]),
-    ("format", "not-utf8", &["fault: trap"]),
-    ("format", "open-10000-handles", &["fault: handles"]),
-    ("format", "trap", &["fault: trap"]),
-    ("format", "panic", &["fault: trap"]),
-    ("format", "exit", &["fault: exit"]),
-    ("format", "positions-missing", &["fault: contract"]),
-    ("format", "positions-double", &["fault: contract"]),
-    ("format", "positions-beyond", &["fault: contract"]),
-    ("deliver", "loop", &["fault: cpu-limit"]),
-    ("deliver", "loop-with-log", &["fault: calls-limit", "fault: cpu-limit"]),
-    ("deliver", "sleep", &["fault: wall-limit"]),
-    ("deliver", "allocate", &["fault: memory-limit"]),
-    ("deliver", "recurse", &["fault: stack-overflow"]),
-    ("deliver", "return-1gib", &["fault: result-too-large"]),
-    ("deliver", "many-strings", &["fault: result-too-large"]),
-    ("deliver", "not-utf8", &["fault: trap"]),
-    ("deliver", "open-10000-handles", &["fault: handles"]),
-    ("deliver", "trap", &["fault: trap"]),
-    ("deliver", "panic", &["fault: trap"]),
-    ("deliver", "exit", &["fault: exit"]),
-    // A lie about the outcome: nobody knows what was sent.
-    ("deliver", "lie-verdicts", &["fault: contract", "uncertain: contract"]),
-    ("deliver", "lie-delivered", &["uncertain: no-egress"]),
-    ("deliver", "huge-carry", &["fault: contract", "uncertain: contract"]),
-    // Floods are cut or ended, as the bound demands; the rest of the call counts.
-    ("deliver", "huge-detail", &["rejected: rejected"]),
-    (
-        "deliver",
-        "log-bytes",
-        &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large"],
-    ),
-    ("deliver", "log-lines", &["rejected: rejected", "fault: calls-limit", "fault: cpu-limit"]),
-    ("deliver", "log-controls", &["rejected: rejected"]),
-    (
-        "deliver",
-        "stdout-flood",
-        &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large", "fault: trap"],
-    ),
-    (
-        "deliver",
-        "stderr-flood",
-        &["rejected: rejected", "fault: cpu-limit", "fault: result-too-large", "fault: trap"],
-    ),
-    ("deliver", "secrets-call", &["rejected: rejected"]),
-    ("deliver", "net-call", &["rejected: rejected"]),
-];
-
-/// An endpoint and a recipient of its own for every attack, which its category addresses.
-async fn besieged(capture: &Capture) -> Site {
-    let mut site = Site::new()
-        .await
-        .set("limits.call_cpu_ms", "50")
-        .set("limits.call_wall_ms", "400")
-        .set("retry.attempts_max", "1")
-        .endpoint("hook", "webhook", &json!({"url": capture.url()}))
-        .recipient_of(
-            "ops",
-            "hook",
-            &json!({}),
-            &json!({ "minimum_severity": "none", "categories": ["ops"] }),
-        );
-    for &(place, attack, _) in ATTACKS {
-        let settings = json!({
-            "url": capture.url(), "attack": attack, "where": place, "only_bad": true,
-            "target": format!("tcp://{}", capture.address()),
-        });
-        site = attacked(site, &format!("{place}-{attack}"), &settings);
-    }
-    site
+/// One attack.
+#[derive(Clone, Debug)]
+pub(crate) struct Attack {
+    /// Unique in its chapter.
+    pub(crate) name: String,
+    /// What it tries, as a sentence about the attacker.
+    pub(crate) does: String,
+    /// What must follow: the word in the record, or what is said.
+    pub(crate) outcome: String,
 }
 
-fn attacked(site: Site, name: &str, settings: &Value) -> Site {
-    let filter = json!({ "minimum_severity": "none", "categories": [name] });
-    site.endpoint(name, "hostile", settings).recipient_of(name, name, &json!({}), &filter)
+/// The attacks of one table.
+#[derive(Clone, Debug)]
+pub(crate) struct Chapter {
+    pub(crate) title: &'static str,
+    /// What the table's attacks have in common, as sentences.
+    pub(crate) about: &'static str,
+    /// The test that tries each row: a file beneath `tests/it/`, and the test's name.
+    pub(crate) tested: (&'static str, &'static str),
+    pub(crate) attacks: Vec<Attack>,
 }
 
-fn alert(title: &str, category: &str) -> Value {
-    json!({"title": title, "category": category, "severity": "error", "time": 1_790_000_000_000_u64})
-}
-
-/// A new alert each time, so that none waits for another.
-async fn tell(engine: &Engine, title: &str, category: &str) -> String {
-    let mut alert = alert(title, category);
-    alert["fingerprint"] = json!(format!("{title} {category} {}", fastrand::u64(..)));
-    engine.accepts(&alert).await.swap_remove(0)
-}
-
-#[tokio::test]
-async fn every_attack_ends_with_its_name_and_the_next_delivery_works() {
-    let capture = Capture::answering([200]).await;
-    let engine = besieged(&capture).await.start().await;
-    let mut wrong = Vec::new();
-    for &(place, attack, expected) in ATTACKS {
-        let category = format!("{place}-{attack}");
-        let bad = tell(&engine, "bad", &category).await;
-        let record = engine.record_of(&bad).await;
-        if !matches!(&record[..], [only] if expected.contains(&only.as_str())) {
-            wrong.push(format!("{attack} in {place}: {record:?}, expected one of {expected:?}"));
-        }
-        for (title, category) in [("good", category.as_str()), ("good", "ops")] {
-            let good = tell(&engine, title, category).await;
-            let record = engine.record_of(&good).await;
-            if !matches!(&record[..], [only] if only.starts_with("delivered: ")) {
-                wrong.push(format!("to {category} after {attack} in {place}: {record:?}"));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let sent: Vec<_> = capture.requests().iter().map(Request::text).collect();
-    assert!(sent.iter().all(|body| !body.contains(r#":"bad""#)), "an attack got through: {sent:?}");
-}
-
-#[tokio::test]
-async fn memory_stays_flat_over_many_rounds_of_attacks() {
-    const ROUNDS: usize = 6;
-    const GROWTH_MAX: u64 = 16 << 20;
-    // Those that take the engine's time are told of elsewhere.
-    const SLOW: [&str; 2] = ["sleep", "log-lines"];
-    let capture = Capture::answering([200]).await;
-    let engine = besieged(&capture).await.start().await;
-    let mut resident = Vec::new();
-    for _ in 0..ROUNDS {
-        let attacks = ATTACKS.iter().filter(|(_, attack, _)| !SLOW.contains(attack));
-        let mut told = Vec::new();
-        for (place, attack, _) in attacks {
-            told.push(tell(&engine, "bad", &format!("{place}-{attack}")).await);
-        }
-        for bad in told {
-            engine.record_of(&bad).await;
-        }
-        resident.push(engine.memory().now);
-    }
-    // The first rounds fill pools and caches.
-    let growth = resident[ROUNDS - 1].saturating_sub(resident[1]);
-    assert!(growth <= GROWTH_MAX, "{growth} bytes more: {resident:?}");
-}
-
-#[tokio::test]
-async fn one_bad_alert_does_not_take_its_batch_with_it() {
-    for attack in ["trap", "loop", "positions-missing"] {
-        let capture = Capture::answering([200]).await;
-        let settings =
-            json!({"url": capture.url(), "attack": attack, "where": "format", "only_bad": true});
-        let site = Site::new().await.set("retry.attempts_max", "1");
-        let engine = attacked(site, "victim", &settings).start().await;
-        let titles = ["a", "b", "c", "bad", "d", "e", "f", "g"];
-        let batch: Vec<_> = titles
-            .iter()
-            .map(|title| {
-                let mut alert = alert(title, "victim");
-                alert["fingerprint"] = json!(title);
-                alert
-            })
-            .collect();
-
-        let accepted = engine.accepts(&json!(batch)).await;
-
-        for (title, id) in titles.iter().zip(&accepted) {
-            let record = engine.record_of(id).await;
-            let expected = if *title == "bad" { "fault: " } else { "delivered: " };
-            assert!(
-                record.len() == 1 && record[0].starts_with(expected),
-                "{attack}, {title}: {record:?}"
-            );
-        }
-        let arrived: BTreeSet<_> =
-            capture.requests().iter().map(|one| one.json()["title"].to_string()).collect();
-        assert_eq!(arrived.len(), titles.len() - 1, "{attack}: {arrived:?}");
-    }
-}
-
-#[tokio::test]
-async fn format_sees_a_clock_that_stands_and_random_that_is_none() {
-    let capture = Capture::answering([200]).await;
-    let settings = json!({"url": capture.url(), "attack": "clock-and-random", "where": "format"});
-    let engine = attacked(Site::new().await, "victim", &settings).start().await;
-    for round in 0..3 {
-        tell(&engine, &format!("round {round}"), "victim").await;
-        capture.sees(round + 1).await;
-    }
-    let bodies: Vec<_> = capture.requests().iter().map(Request::json).collect();
-    assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
-    assert_eq!(bodies[0]["environment"], 0, "no variable and no argument");
-}
-
-#[tokio::test]
-async fn a_request_to_another_origin_is_denied_and_never_arrives() {
-    let capture = Capture::answering([200]).await;
-    let other = Capture::answering([200]).await;
-    let port = other.address().port();
-    let mut site = Site::new().await.set("retry.attempts_max", "1");
-    let own = capture.address();
-    let targets = [
-        // target, whether it is denied
-        (other.url(), true),
-        (format!("http://localhost:{port}/hook"), true),
-        (format!("http://127.1:{port}/hook"), true),
-        (format!("http://[::ffff:127.0.0.1]:{port}/hook"), true),
-        // The granted origin as a user name.
-        (format!("http://{own}@127.0.0.1:{port}/hook"), true),
-        // A backslash ends the host, as in browsers: this is a path at the granted origin.
-        (format!("http://{own}\\@127.0.0.1:{port}/hook"), false),
-        ("file:///etc/hostname".to_owned(), true),
-    ];
-    for (at, (target, _)) in targets.iter().enumerate() {
-        let settings = json!({"url": capture.url(), "attack": "other-origin", "target": target});
-        site = attacked(site, &format!("victim-{at}"), &settings);
-    }
-    let engine = site.start().await;
-    for (at, (target, denied)) in targets.iter().enumerate() {
-        let id = tell(&engine, "bad", &format!("victim-{at}")).await;
-        let dead = engine.reaches(&id, "dead").await;
-        let detail = dead["last"]["detail"].as_str().unwrap_or_default();
-        assert_eq!(detail.contains("Denied"), *denied, "{target}: {dead}");
-        assert_eq!(dead["last"]["sent_bytes"] == 0, *denied, "{target}: {dead}");
-    }
-    assert_eq!((other.attempts(), capture.attempts()), (0, 1));
-}
-
-#[tokio::test]
-async fn a_component_cannot_frame_a_request_in_two_ways() {
-    let capture = Capture::answering([200]).await;
-    let settings = json!({"url": capture.url(), "attack": "smuggle"});
-    let site = Site::new().await.set("retry.attempts_max", "1");
-    let engine = attacked(site, "victim", &settings).start().await;
-    let id = tell(&engine, "bad", "victim").await;
-    let dead = engine.reaches(&id, "dead").await;
-    let detail = dead["last"]["detail"].as_str().unwrap_or_default();
-    // The record keeps 1 KiB, which is room for the first nine of eleven ways.
-    assert!(detail.matches("Denied").count() >= 9, "{detail}");
-    // Each is denied before a byte leaves, or else goes out framed by the engine alone.
-    assert_eq!(detail.contains("answered"), capture.count() > 0, "{detail}");
-    let own = capture.address().to_string();
-    for request in capture.requests() {
-        let all = |name: &str| {
-            let same =
-                request.head.headers.iter().filter(|(one, _)| one.eq_ignore_ascii_case(name));
-            same.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
-        };
-        assert_eq!(all("host"), [own.as_str()]);
-        assert_eq!(all("content-length"), ["2"]);
-        for name in ["transfer-encoding", "upgrade", "te", "x-b"] {
-            assert_eq!(all(name), [""; 0], "{name}");
-        }
-        assert_eq!(request.body, b"{}");
-    }
-}
-
-#[tokio::test]
-async fn what_a_component_logs_cannot_forge_a_line_or_move_the_cursor() {
-    let capture = Capture::answering([200]).await;
-    let settings = json!({"url": capture.url(), "attack": "log-controls"});
-    let site = attacked(Site::new().await.set("retry.attempts_max", "1"), "victim", &settings);
-    let engine = site.start().await;
-    let id = tell(&engine, "bad", "victim").await;
-    engine.record_of(&id).await;
-    engine.terminate().await;
-    let log = site.log();
-    for forbidden in ["\u{1b}]0;", "\u{1b}[2J", "\u{9b}", "\u{202e}", "\nforged"] {
-        assert!(!log.contains(forbidden), "{forbidden:?} in {log:?}");
-    }
+/// Every table, in the order of the document.
+fn chapters() -> Vec<Chapter> {
+    vec![malformed::chapter(), malformed::taken(), running::chapter()]
 }

@@ -22,5 +22,6 @@ mod restart;
 mod roster;
 mod runtime;
 mod schemathesis;
+mod secrets;
 mod timeouts;
 mod trials;

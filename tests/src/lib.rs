@@ -9,6 +9,7 @@ pub mod alerts;
 pub mod capture;
 pub mod client;
 pub mod engine;
+pub mod peer;
 pub mod process;
 pub mod site;
 pub mod tally;

@@ -72,6 +72,16 @@ impl Site {
         self
     }
 
+    /// Leaves a key to its default again.
+    #[must_use]
+    pub fn unset(mut self, key: &str) -> Self {
+        let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+        if let Some(lines) = self.tables.get_mut(table) {
+            lines.retain(|line| !line.starts_with(&format!("{key} =")));
+        }
+        self
+    }
+
     /// Gives what is started here no more than this address space, in bytes.
     #[must_use]
     pub fn with_address_space(mut self, bytes: u64) -> Self {

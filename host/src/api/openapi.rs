@@ -12,7 +12,9 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Api, alerts, components, endpoints, files, history, recipients, trials, views};
+use super::{
+    Api, alerts, components, endpoints, files, history, recipients, secrets, trials, views,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -61,6 +63,8 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .routes(routes!(recipients::show, recipients::replace, recipients::remove))
         .routes(routes!(recipients::pause))
         .routes(routes!(recipients::resume))
+        .routes(routes!(secrets::list))
+        .routes(routes!(secrets::rotate))
         .routes(routes!(files::apply))
         .routes(routes!(files::export))
         .routes(routes!(trials::test))

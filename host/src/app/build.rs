@@ -18,11 +18,12 @@ use crate::dispatch::backoff::Backoff;
 use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::queue::QueueLimits;
-use crate::records::components;
+use crate::records::{components, secrets};
 use crate::roster::{Approvals, Installed, Kinds, State, component_row};
 use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
+use crate::vault::Vault;
 
 /// Instances beside those that deliver: a preview, a description.
 const SPARE_INSTANCES: u32 = 16;
@@ -140,6 +141,16 @@ pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })
+}
+
+/// The keys of the secrets. A key command may take its time, so it waits on a thread of its own.
+pub(super) async fn vault(config: &Config, store: &Store) -> Result<Vault, AppError> {
+    let has_secrets = store.read(secrets::any).await?;
+    let source = config.key.clone();
+    let opening = tokio::task::spawn_blocking(move || Vault::open_key(&source, has_secrets));
+    // It is not canceled, and a panic in it is a mistake of ours.
+    let opened = opening.await.map_err(|_| AppError::Ended { part: "the vault" })?;
+    Ok(opened?)
 }
 
 pub(super) fn slots(limits: &LimitsConfig, hits: &LimitHits) -> Arc<Slots> {

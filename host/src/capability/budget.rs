@@ -93,6 +93,14 @@ impl CallBudget {
         }))
     }
 
+    /// For what the engine asks by itself, once.
+    pub(super) fn unbounded() -> Self {
+        let max = u64::MAX;
+        let limits =
+            CallLimits { calls_max: max, sends_max: max, out_bytes_max: max, in_bytes_max: max };
+        Self::new(limits, LimitHits::default())
+    }
+
     /// Starts a call of the guest.
     pub fn begin(&self) {
         let CallLimits { calls_max, sends_max, out_bytes_max, in_bytes_max } = self.0.limits;

@@ -19,16 +19,32 @@ pub struct Doors {
 
 impl Doors {
     pub fn new(http: HttpDoor) -> Self {
-        Self { http, net: NetDoor, files: FilesDoor, keyring: Keyring::default() }
+        Self {
+            http,
+            net: NetDoor::default(),
+            files: FilesDoor::default(),
+            keyring: Keyring::default(),
+        }
     }
 
     /// Starts a call: nothing lasts beyond `deadline`, and what was seen starts anew.
     pub fn begin(&mut self, deadline: Instant) {
         self.http.begin(deadline);
+        self.net.begin(deadline);
+        self.files.begin();
     }
 
-    /// What the host saw since the call began.
+    /// What the host saw since the call began. Of several doors the origin is told of the one in
+    /// doubt, else of the first that was used.
     pub fn seen(&self) -> Seen {
-        self.http.seen().clone()
+        let doors = [self.http.seen().clone(), self.net.seen(), self.files.seen().clone()];
+        let told = doors.iter().find(|one| one.unanswered);
+        let told = told.or_else(|| doors.iter().find(|one| one.origin.is_some()));
+        let told = told.cloned().unwrap_or_default();
+        Seen {
+            sent_bytes: doors.iter().map(|one| one.sent_bytes).sum(),
+            received_bytes: doors.iter().map(|one| one.received_bytes).sum(),
+            ..told
+        }
     }
 }

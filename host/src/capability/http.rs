@@ -3,6 +3,8 @@
 //!
 //! Promise: what was not granted is `denied` before a byte leaves, and what the host itself saw of
 //! each request is kept for the record of the attempt. Redirects are answers like any other.
+//! Placeholders are filled in here, after everything else was checked, and what comes back is
+//! searched for what was filled in.
 
 use std::io::Write;
 use std::pin::{Pin, pin};
@@ -16,16 +18,18 @@ use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{
-    CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
-    TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap,
+    HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Method, Request, Response, Uri};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use url::Url;
 
-use super::egress::{ConnectError, Connection, Connector, Grant, Origin, Pool, PoolKey};
+use super::budget::CallBudget;
+use super::egress::{ConnectError, Connection, Connector, Grant, Origin, Pool, PoolKey, Scheme};
 use super::log::printable;
+use super::secrets::{Fill, Keyring, Misuse, Toward};
 use crate::delivery::Seen;
 use crate::runtime::bindings::http as contract;
 
@@ -78,8 +82,10 @@ pub struct HttpDoor {
 struct Target {
     origin: Origin,
     key: PoolKey,
-    /// Path and query.
-    uri: Uri,
+    /// Normal form of `origin`, which secrets are bound to.
+    to: String,
+    /// Path and query, placeholders in it.
+    path: String,
     host: HeaderValue,
 }
 
@@ -107,27 +113,43 @@ impl HttpDoor {
         &self.seen
     }
 
+    /// `keyring`: what placeholders of this store stand for. `calls`: what the call may take in.
     pub async fn send(
         &mut self,
         request: contract::Request,
+        keyring: &mut Keyring,
+        calls: &CallBudget,
     ) -> Result<contract::Response, contract::HttpError> {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
-        let target = self.target(&request.url)?;
+        let target = self.target(&request.url, keyring)?;
+        let path = target.path.split('?').next().unwrap_or_default();
         self.grant
-            .allows(&target.origin, &method(request.method), target.uri.path())
+            .allows(&target.origin, &method(request.method), path)
             .map_err(|why| denied(why.code(), &why.to_string()))?;
-        let request = checked(request, &target)?;
+        let is_safe = target.origin.scheme == Scheme::Https || self.grant.way.clear_text();
+        let mut fill = Fill::new(keyring, Toward { to: &target.to, is_safe });
+        let request = checked(request, &target, &mut fill)?;
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
-        self.read(target.key, connection, answer, until).await
+        let mut answer = self.read(target.key, connection, answer, until, calls).await?;
+        redact(&mut answer, keyring, &target.to);
+        Ok(answer)
     }
 
-    fn target(&mut self, url: &str) -> Result<Target, contract::HttpError> {
+    /// A request of the engine's own: it holds no placeholders, and its answer goes to no component.
+    pub(super) async fn ask(
+        &mut self,
+        request: contract::Request,
+    ) -> Result<contract::Response, contract::HttpError> {
+        self.send(request, &mut Keyring::default(), &CallBudget::unbounded()).await
+    }
+
+    fn target(&mut self, url: &str, keyring: &mut Keyring) -> Result<Target, contract::HttpError> {
         match &self.last {
             Some((last, target)) if last == url => Ok(target.clone()),
             _ => {
-                let target = target(url, &self.grant)?;
+                let target = target(url, &self.grant, keyring)?;
                 self.last = Some((url.to_owned(), target.clone()));
                 Ok(target)
             }
@@ -210,16 +232,19 @@ impl HttpDoor {
         mut connection: Connection,
         answer: Response<Incoming>,
         until: Instant,
+        calls: &CallBudget,
     ) -> Result<contract::Response, contract::HttpError> {
         let (head, mut incoming) = answer.into_parts();
         let mut body = BytesMut::new();
+        // The request is out, so its answer is told, as far as it may be seen.
+        let body_max = self.gate.response_bytes_max.min(calls.in_left());
         let ending = loop {
             let frame = connection.drive(|_, cx| Pin::new(&mut incoming).poll_frame(cx));
             match tokio::time::timeout_at(until, frame).await {
                 Ok(None) => break contract::Ending::Complete,
                 Ok(Some(Ok(frame))) => {
                     let Some(data) = frame.data_ref() else { continue };
-                    let room = self.gate.response_bytes_max - body.len();
+                    let room = body_max - body.len();
                     body.extend_from_slice(&data[..data.len().min(room)]);
                     if data.len() > room {
                         break contract::Ending::Capped;
@@ -231,6 +256,10 @@ impl HttpDoor {
         };
         self.seen.unanswered = self.lost || ending == contract::Ending::Cut;
         self.seen.received_bytes += body.len() as u64;
+        // What did not fit was not taken, and counts as a hit of the limit.
+        let missed =
+            usize::from(ending == contract::Ending::Capped && body.len() == calls.in_left());
+        let _ = calls.take_in(body.len() + missed);
         self.seen.answer_sha256 = Some(Sha256::digest(&body).into());
         if ending == contract::Ending::Complete {
             self.gate.pool.give_back(key, connection);
@@ -245,39 +274,72 @@ impl HttpDoor {
 }
 
 /// Takes a URL apart, if the grant allows it.
-fn target(url: &str, grant: &Grant) -> Result<Target, contract::HttpError> {
+fn target(url: &str, grant: &Grant, keyring: &mut Keyring) -> Result<Target, contract::HttpError> {
     if url.len() > URL_BYTES_MAX {
         return Err(denied("url", "the URL is longer than 8 KiB"));
     }
     let url = Url::parse(url).map_err(|error| denied("url", &error.to_string()))?;
+    let before_path = &url[..url::Position::BeforePath];
+    let nowhere = Toward { to: "", is_safe: false };
+    Fill::new(keyring, nowhere).authority(before_path).map_err(|misuse| misused(&misuse))?;
     let origin = Origin::of(&url).map_err(|error| denied("url", &error.to_string()))?;
     if !grant.origins().iter().any(|granted| granted.origin == origin) {
         return Err(denied("origin", &format!("`{origin}` is not granted to this endpoint")));
     }
-    let key = grant.pool_key(&origin);
-    Ok(Target { key, uri: origin_form(&url)?, host: host_header(&url), origin })
+    let path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
+    let (key, host) = (grant.pool_key(&origin), host_header(&url));
+    Ok(Target { key, to: origin.to_string(), path, host, origin })
 }
 
-/// The request as hyper sends it, if the rules of HTTP allow it.
+/// The request as hyper sends it, secrets in it, if the rules of HTTP allow it.
 fn checked(
     request: contract::Request,
     target: &Target,
+    fill: &mut Fill<'_>,
 ) -> Result<Request<Full<Bytes>>, contract::HttpError> {
-    let mut body = request.body;
-    let mut headers = headers(&request.headers)?;
+    let filled = fill
+        .body(&request.body, request.filling, &request.headers)
+        .map_err(|misuse| misused(&misuse))?;
+    let mut body = filled.map_or_else(|| Bytes::from(request.body), Bytes::from_owner);
+    let mut headers = headers(&request.headers, &body, fill)?;
+    let filled = fill.path(&target.path).map_err(|misuse| misused(&misuse))?;
+    let uri = origin_form(filled.as_ref().map_or(&target.path, |filled| filled))?;
+    if fill.has_filled() {
+        // What is searched for secrets is what was sent, not a packed form of it.
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
     if request.coding == contract::Coding::Gzip {
-        body = gzip(&body);
+        body = gzip(&body).into();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     headers.insert(HOST, target.host.clone());
-    let mut checked = Request::new(Full::new(Bytes::from(body)));
+    let mut checked = Request::new(Full::new(body));
     *checked.method_mut() = method(request.method);
-    *checked.uri_mut() = target.uri.clone();
+    *checked.uri_mut() = uri;
     *checked.headers_mut() = headers;
     Ok(checked)
 }
 
-fn headers(asked: &[(String, String)]) -> Result<HeaderMap, contract::HttpError> {
+/// Takes secrets out of what `peer` answered.
+fn redact(answer: &mut contract::Response, keyring: &Keyring, peer: &str) {
+    for (_, value) in &mut answer.headers {
+        if let Some(redacted) = keyring.redacted_from(peer, value.as_bytes()) {
+            *value = String::from_utf8_lossy(&redacted).into_owned();
+        }
+    }
+    keyring.redact_body(peer, &mut answer.body, answer.ending == contract::Ending::Complete);
+}
+
+fn misused(misuse: &Misuse) -> contract::HttpError {
+    denied(misuse.why.code(), &misuse.to_string())
+}
+
+/// `body`: as it is sent, for what signs it.
+fn headers(
+    asked: &[(String, String)],
+    body: &[u8],
+    fill: &mut Fill<'_>,
+) -> Result<HeaderMap, contract::HttpError> {
     let bytes: usize = asked.iter().map(|(name, value)| name.len() + value.len()).sum();
     if asked.len() > HEADERS_COUNT_MAX || bytes > HEADERS_BYTES_MAX {
         return Err(denied("headers", "more than 64 headers or 16 KiB of them"));
@@ -290,9 +352,15 @@ fn headers(asked: &[(String, String)]) -> Result<HeaderMap, contract::HttpError>
         if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
             return Err(denied("header", &format!("`{name}` is written by the engine")));
         }
-        let value = HeaderValue::from_str(value).map_err(|_| {
+        let filled = fill.header(name.as_str(), value, body).map_err(|misuse| misused(&misuse))?;
+        let made = match &filled {
+            Some(filled) => HeaderValue::from_bytes(filled),
+            None => HeaderValue::from_str(value),
+        };
+        let mut value = made.map_err(|_| {
             denied("header", &format!("the value of `{name}` has control characters"))
         })?;
+        value.set_sensitive(filled.is_some());
         headers.append(name, value);
     }
     Ok(headers)
@@ -309,8 +377,7 @@ fn host_header(url: &Url) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn origin_form(url: &Url) -> Result<Uri, contract::HttpError> {
-    let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
+fn origin_form(path: &str) -> Result<Uri, contract::HttpError> {
     // A path that begins with `//` would read as an authority.
     Uri::builder()
         .path_and_query(path)
@@ -386,7 +453,7 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::Path;
 
     use super::super::egress::{OriginGrant, Policy, Reach, Way};
@@ -410,7 +477,7 @@ mod tests {
         to("http://127.0.0.1:9000")
     }
 
-    fn to(url: &str) -> Grant {
+    pub(in crate::capability) fn to(url: &str) -> Grant {
         let origin = Origin::of(&Url::parse(url).unwrap()).unwrap();
         let origins = vec![OriginGrant::whole(origin)];
         let text = "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
@@ -419,6 +486,12 @@ mod tests {
         let way = Way::of(&Policy::read(&config).unwrap(), "default", "hook");
         let reach = Reach { origins, targets: Vec::new() };
         Grant::new(TenantId(1), EndpointId(1), reach, Arc::new(way))
+    }
+
+    fn tried(asked: contract::Request) -> Result<Request<Full<Bytes>>, contract::HttpError> {
+        let mut keyring = Keyring::default();
+        let target = target(&asked.url, &grant(), &mut keyring)?;
+        checked(asked, &target, &mut Fill::new(&mut keyring, Toward { to: "", is_safe: false }))
     }
 
     #[test]
@@ -439,7 +512,7 @@ mod tests {
         ];
         for (url, headers, code) in table {
             let asked = request(url, headers);
-            match target(url, &grant()).and_then(|target| checked(asked, &target)) {
+            match tried(asked) {
                 Err(contract::HttpError::Denied(problem)) => {
                     assert_eq!(problem.code, code, "{url} {headers:?}: {}", problem.detail);
                 }
@@ -451,8 +524,7 @@ mod tests {
     #[test]
     fn a_granted_request_has_our_host_header_and_only_a_path_in_its_first_line() {
         let url = "http://0x7f.1:9000//evil.example/a?b=c#d";
-        let target = target(url, &grant()).unwrap();
-        let request = checked(request(url, &[("x-a", "1"), ("x-a", "2")]), &target).unwrap();
+        let request = tried(request(url, &[("x-a", "1"), ("x-a", "2")])).unwrap();
         assert_eq!(request.uri().to_string(), "//evil.example/a?b=c");
         assert_eq!(request.uri().authority(), None);
         assert_eq!(request.headers()[HOST], "127.0.0.1:9000");
@@ -481,10 +553,10 @@ mod tests {
         let mut door = HttpDoor::new(Arc::new(gate), grant);
         door.begin(Instant::now() + Duration::from_secs(20));
         let ask = async {
-            let lost = door.send(request(&url, &[])).await;
+            let lost = door.ask(request(&url, &[])).await;
             assert!(matches!(lost, Err(contract::HttpError::NoAnswer(_))), "{lost:?}");
             assert!(door.seen().unanswered);
-            let answered = door.send(request(&url, &[])).await;
+            let answered = door.ask(request(&url, &[])).await;
             assert_eq!(answered.map(|answer| answer.status).ok(), Some(200));
             assert!(door.seen().unanswered, "the first may have arrived all the same");
         };
@@ -497,8 +569,7 @@ mod tests {
     fn gzip_says_so_and_reads_back() {
         let mut asked = request("http://127.0.0.1:9000/", &[]);
         asked.coding = contract::Coding::Gzip;
-        let target = target(&asked.url, &grant()).unwrap();
-        let request = checked(asked, &target).unwrap();
+        let request = tried(asked).unwrap();
         assert_eq!(request.headers()[CONTENT_ENCODING], "gzip");
         let mut text = String::new();
         let packed = gzip(b"{}");

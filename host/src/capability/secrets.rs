@@ -6,18 +6,22 @@
 //! Not here: how secrets are stored (`vault`), and which ones an endpoint has (`roster`).
 
 mod credential;
+mod derived;
 mod fill;
 mod json;
 mod keyring;
+mod login;
 pub mod oauth2;
 mod place;
 mod redact;
+mod spelling;
 mod template;
 
 pub use credential::{Credential, CredentialError, Credentials};
 pub(super) use fill::Fill;
 pub use fill::{Misuse, Toward, Why};
 pub use keyring::Keyring;
+pub use login::Login;
 pub use place::{Decoding, Form, Place, PlaceError};
 pub use redact::{REDACTED, Redactor, StreamRedactor};
 pub use template::{MARKER, Template, is_marker};

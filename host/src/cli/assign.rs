@@ -60,18 +60,27 @@ pub(super) fn settings(
     for (at, one) in assigned.iter().enumerate() {
         let (key, text) = split(one, at)?;
         let value = value(text).ok_or_else(|| AssignError::Null { key: key.to_owned() })?;
-        let (tables, last) =
-            key.rsplit_once('.').map_or(("", key), |(before, last)| (before, last));
-        let mut table = &mut *settings;
-        for part in tables.split('.').filter(|part| !part.is_empty()) {
-            table = table
-                .entry(part)
-                .or_insert_with(|| Value::Object(Map::new()))
-                .as_object_mut()
-                .ok_or_else(|| AssignError::NotTable { key: key.into(), part: part.into() })?;
-        }
-        table.insert(last.to_owned(), value);
+        set(key, value, settings)?;
     }
+    Ok(())
+}
+
+/// Sets `key`, or `key.sub` in a table that is made where it is missing.
+pub(super) fn set(
+    key: &str,
+    value: Value,
+    settings: &mut Map<String, Value>,
+) -> Result<(), AssignError> {
+    let (tables, last) = key.rsplit_once('.').map_or(("", key), |(before, last)| (before, last));
+    let mut table = settings;
+    for part in tables.split('.').filter(|part| !part.is_empty()) {
+        table = table
+            .entry(part)
+            .or_insert_with(|| Value::Object(Map::new()))
+            .as_object_mut()
+            .ok_or_else(|| AssignError::NotTable { key: key.into(), part: part.into() })?;
+    }
+    table.insert(last.to_owned(), value);
     Ok(())
 }
 

@@ -65,7 +65,7 @@ pub(super) struct AddArgs {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "campanile endpoint set [OPTIONS] <NAME> [KEY=VALUE]...")]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-    .args(["settings", "unset", "settings_file"]))]
+    .args(["settings", "unset", "settings_file", "secrets"]))]
 pub(super) struct SetArgs {
     /// Its name
     #[arg(value_parser = read_name)]

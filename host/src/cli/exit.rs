@@ -72,7 +72,7 @@ impl Error for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let exit = match &error {
-            AppError::Config { .. } | AppError::Token(_) => Exit::Config,
+            AppError::Config { .. } | AppError::Token(_) | AppError::Vault(_) => Exit::Config,
             AppError::Store(
                 StoreError::Locked { .. } | StoreError::Newer { .. } | StoreError::Foreign { .. },
             ) => Exit::Store,

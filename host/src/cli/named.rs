@@ -125,15 +125,49 @@ pub(super) struct SettingsFile {
     /// users of this machine could read off a command line
     #[arg(long, value_name = "FILE")]
     settings_file: Option<PathBuf>,
+    /// A setting whose value is the text in FILE, without the end of its last line; `-` is stdin. May
+    /// be given again
+    #[arg(long = "secret", value_name = "KEY=FILE", value_parser = read_secret)]
+    secrets: Vec<SecretFile>,
+}
+
+/// A setting, and the file that its value is in.
+#[derive(Clone, Debug)]
+struct SecretFile {
+    key: String,
+    file: PathBuf,
+}
+
+fn read_secret(text: &str) -> Result<SecretFile, String> {
+    let is_key = |key: &str| key.split('.').all(|part| !part.is_empty());
+    match text.split_once('=') {
+        Some((key, file)) if is_key(key) && !file.is_empty() => {
+            Ok(SecretFile { key: key.to_owned(), file: file.into() })
+        }
+        _ => Err("expected a setting and a file, such as `password=/run/secrets/hook`".to_owned()),
+    }
+}
+
+impl SecretFile {
+    fn value(&self) -> Result<Value, Failure> {
+        let text = String::from_utf8(super::read_input(&self.file)?).unwrap_or_default();
+        let value = text.strip_suffix('\n').unwrap_or(&text);
+        let value = value.strip_suffix('\r').unwrap_or(value);
+        if value.is_empty() {
+            let text = format!("`{}`: expected a text of UTF-8 in it", self.file.display());
+            return Err(Failure::says(Exit::Failed, text));
+        }
+        Ok(value.into())
+    }
 }
 
 impl SettingsFile {
     pub(super) fn is_given(&self) -> bool {
-        self.settings_file.is_some()
+        self.settings_file.is_some() || !self.secrets.is_empty()
     }
 
-    /// Lays the file's settings over `object.settings`, then those that are assigned, and takes out
-    /// those of `unset`.
+    /// Lays the file's settings over `object.settings`, then those that are assigned, then secrets,
+    /// and takes out those of `unset`.
     pub(super) fn lay(
         &self,
         assigned: &[Assigned],
@@ -145,6 +179,9 @@ impl SettingsFile {
             settings.extend(setup::settings(file)?);
         }
         assign::settings(assigned, settings)?;
+        for one in &self.secrets {
+            assign::set(&one.key, one.value()?, settings)?;
+        }
         unset.iter().try_for_each(|key| assign::unset(key, settings))?;
         Ok(())
     }
@@ -232,14 +269,28 @@ pub(super) async fn settings(
     for (key, value) in settings {
         let value = match &kind {
             Some(kind) if !is_secret(kind, key) => value.to_string(),
-            _ => "(secret)".to_owned(),
+            _ => secret(value),
         };
         writeln!(out, "  {} = {}", plain(key), plain(&value))?;
     }
     if kind.is_none() {
-        writeln!(out, "  (which are secret is not known without the kind; --json shows them all)")?;
+        writeln!(out, "  (which are secret is not known without the kind)")?;
     }
     Ok(())
+}
+
+/// What is shown of a secret: where a URL leads, and which values an object has.
+fn secret(value: &Value) -> String {
+    match value.as_object() {
+        Some(marker) if marker.contains_key("origin") => {
+            format!("(secret) {}", cell(&marker["origin"]))
+        }
+        Some(object) if !object.contains_key("secret") => {
+            let names: Vec<_> = object.keys().map(String::as_str).collect();
+            format!("(secret) {}", names.join(", "))
+        }
+        _ => "(secret)".to_owned(),
+    }
 }
 
 fn is_secret(kind: &Value, setting: &str) -> bool {

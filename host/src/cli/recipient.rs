@@ -61,7 +61,7 @@ pub(super) struct AddArgs {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "campanile recipient set [OPTIONS] <NAME>")]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-    .args(["endpoint", "filters", "settings", "settings_file", "unset"]))]
+    .args(["endpoint", "filters", "settings", "settings_file", "secrets", "unset"]))]
 pub(super) struct SetArgs {
     /// Its name
     #[arg(value_parser = read_name)]

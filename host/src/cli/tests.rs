@@ -2,6 +2,7 @@
 
 mod help;
 mod peer;
+mod secrets;
 mod words;
 
 use clap::CommandFactory;
@@ -120,7 +121,7 @@ async fn campanile(host: &StandIn, args: &[&str]) -> Result<String, Failure> {
     let mut all = vec!["campanile".to_owned()];
     all.extend(args.iter().map(|one| (*one).to_owned()));
     let role = if args[0] == "send" { Role::Ingest } else { Role::Admin };
-    if ["send", "deliveries"].contains(&args[0]) {
+    if ["send", "deliveries", "secret", "audit"].contains(&args[0]) {
         let token = tokens::path(host.folder(), role).display().to_string();
         for (name, value) in
             [("--url", format!("http://{}", host.address())), ("--token-file", token)]

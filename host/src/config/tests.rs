@@ -14,6 +14,8 @@ fn an_empty_file_gives_the_documented_defaults() {
     assert_eq!(config.limits.call_cpu_ms.get(), 50);
     assert_eq!(config.retry.attempts_max.get(), 20);
     assert_eq!(config.store.keep_days.get(), 30);
+    assert_eq!(config.files.root, None);
+    assert_eq!(config.files.folder_bytes_max.get(), 1_073_741_824);
     assert!(!config.instance.is_empty());
 }
 
@@ -61,6 +63,8 @@ fn each_problem_is_told_with_its_place_and_what_is_expected() {
         ("[[component]]\nname = 'a'\ndrop = ['body']", "component", "`annotations`"),
         ("[retry]\nmax_ms = 10", "retry.max_ms", "at least `retry.first_ms`"),
         ("[store]\nkeep_days = 0", "store.keep_days", "a whole number above 0"),
+        ("[files]\nfolder_files_max = 10001", "files.folder_files_max", "at most 10000"),
+        ("[files]\nroot = ''", "files.root", "such as `files`"),
         ("[dispatch]\nbatch_max = 0", "dispatch.batch_max", "above 0"),
         ("[[endpoint]]\nname = 'a'", "endpoint", "campanile apply"),
         ("[recipient.ops]\nendpoint = 'a'", "recipient", "`[recipient.NAME]`"),

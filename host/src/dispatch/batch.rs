@@ -13,8 +13,6 @@ use super::lane::Health;
 use super::members::{Calls, fate_name, groups, ids, jitter, number};
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
 use super::{Destination, Dispatch};
-use crate::capability::doors::Doors;
-use crate::capability::http::HttpDoor;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
 use crate::queue::{Lease, Work};
@@ -161,7 +159,7 @@ impl Batch<'_> {
     }
 
     async fn deliver(&mut self, lease: &Lease, parcels: VecDeque<Parcel>) {
-        let mut open: Option<Delivering> = None;
+        let mut open: Option<(Delivering, String)> = None;
         for (message, deliveries) in parcels {
             if let Some(until_ms) = self.stopped {
                 lease.give_back(&message.members, Some(until_ms));
@@ -175,7 +173,8 @@ impl Batch<'_> {
             }
             let number = number(&deliveries);
             let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
-            self.delivers.add(open.as_ref().map(Delivering::take_used).unwrap_or_default());
+            let used = open.as_ref().map(|(delivering, _)| delivering.take_used());
+            self.delivers.add(used.unwrap_or_default());
             match &told.outcome {
                 Err(Fault::Busy) => {
                     self.stopped = Some(self.busy_until(lease, &deliveries));
@@ -199,22 +198,23 @@ impl Batch<'_> {
         Some(held.until_ms)
     }
 
+    /// `open`: the store that is open, and the settings with its placeholders.
     async fn deliver_one(
         &self,
-        open: &mut Option<Delivering>,
+        open: &mut Option<(Delivering, String)>,
         message: &Message,
         deliveries: &[Delivery],
         number: u32,
         now_ms: u64,
     ) -> Told {
-        let Destination { endpoint, settings, zone, .. } = self.destination;
-        let delivering = match open {
-            Some(delivering) => delivering,
+        let Destination { endpoint, zone, .. } = self.destination;
+        let (delivering, settings) = match open {
+            Some(open) => open,
             None => {
-                let doors =
-                    Doors::new(HttpDoor::new(self.dispatch.gate.clone(), endpoint.grant.clone()));
+                let doors = self.destination.doors(&self.dispatch.gate);
+                let settings = self.destination.settings(&doors);
                 match Delivering::open(&self.dispatch.runtime, &endpoint.kind, doors).await {
-                    Ok(delivering) => open.insert(delivering),
+                    Ok(delivering) => open.insert((delivering, settings)),
                     Err(fault) => return Told { outcome: Err(fault), seen: Default::default() },
                 }
             }

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::guard::By;
+use crate::capability::doors::Doors;
 use crate::capability::egress::Grant;
+use crate::capability::http::{HttpDoor, HttpGate};
+use crate::capability::secrets::{Credential, Credentials, Keyring, Template};
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::runtime::bindings::kind::Purpose;
 use crate::runtime::{Context, Kind};
@@ -20,7 +23,23 @@ pub struct Endpoint {
     pub name: String,
     pub kind: Arc<Kind>,
     pub grant: Grant,
+    /// With markers where secrets were.
     pub settings: Map<String, Value>,
+    pub credentials: Vec<Credential>,
+    /// Those credentials, for recipients that have none of their own.
+    pub shared: Arc<Credentials>,
+    /// Another value for other versions of its secrets.
+    pub secret_versions: [u8; 32],
+}
+
+/// What a recipient has beside its endpoint.
+#[derive(Debug)]
+pub struct Own<'a> {
+    /// With markers where secrets were.
+    pub settings: &'a Map<String, Value>,
+    /// The endpoint's, overlaid by the recipient's.
+    pub credentials: Arc<Credentials>,
+    pub secret_versions: [u8; 32],
 }
 
 /// One recipient, ready to be sent to.
@@ -29,8 +48,12 @@ pub struct Destination {
     pub id: RecipientId,
     pub name: String,
     pub endpoint: Arc<Endpoint>,
-    /// The effective settings as JSON: recipient keys override endpoint keys.
-    pub settings: String,
+    /// What it may reach. Connections are not shared with recipients that have other secrets.
+    pub grant: Grant,
+    pub credentials: Arc<Credentials>,
+    /// The effective settings: recipient keys override endpoint keys, secrets are gaps.
+    pub template: Template,
+    /// Another one with each change, of secrets as well; of their versions, never of their values.
     pub settings_sha256: [u8; 32],
     pub context: Context,
     pub zone: TimeZone,
@@ -53,14 +76,18 @@ impl Destination {
         id: RecipientId,
         name: &str,
         endpoint: Arc<Endpoint>,
-        own: &Map<String, Value>,
+        own: Own<'_>,
         site: &Site,
     ) -> Self {
         let mut settings = endpoint.settings.clone();
-        settings.extend(own.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let settings = Value::Object(settings).to_string();
+        settings.extend(own.settings.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let template = Template::new(&settings, &own.credentials);
+        let mut hash = Sha256::new();
+        hash.update(endpoint.secret_versions);
+        hash.update(own.secret_versions);
+        hash.update(Value::Object(settings).to_string());
         let context = Context {
-            settings: settings.clone(),
+            settings: template.for_format().to_owned(),
             recipient_id: id.to_string(),
             recipient_name: name.to_owned(),
             endpoint_id: endpoint.id.to_string(),
@@ -78,8 +105,10 @@ impl Destination {
         Self {
             id,
             name: name.to_owned(),
-            settings_sha256: Sha256::digest(&settings).into(),
-            settings,
+            grant: endpoint.grant.clone().with_secrets(own.secret_versions),
+            credentials: own.credentials,
+            template,
+            settings_sha256: hash.finalize().into(),
             context,
             zone: site.zone.clone(),
             concurrency: asked.clamp(1, 64),
@@ -90,5 +119,16 @@ impl Destination {
     /// Whose requests these are, to the guard.
     pub(super) fn by(&self) -> By {
         By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
+    }
+
+    /// Everything that one store of this recipient's is given.
+    pub fn doors(&self, gate: &Arc<HttpGate>) -> Doors {
+        let http = HttpDoor::new(Arc::clone(gate), self.grant.clone());
+        Doors { keyring: Keyring::mint(Arc::clone(&self.credentials)), ..Doors::new(http) }
+    }
+
+    /// The settings for the store that `doors` were made for, with its placeholders.
+    pub fn settings(&self, doors: &Doors) -> String {
+        doors.keyring.settings(&self.template)
     }
 }

@@ -1,10 +1,12 @@
 //! Endpoints and recipients as the store keeps them.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Row, params};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::ids::{EndpointId, RecipientId, TenantId};
+use crate::ids::{EndpointId, RecipientId, Secret, TenantId};
 use crate::setup::{EndpointSetup, RecipientSetup, Settings};
 use crate::store::row::Whole;
 use crate::store::{Prepared, StoreError};
@@ -15,7 +17,9 @@ pub struct EndpointRow {
     pub id: EndpointId,
     pub tenant: TenantId,
     pub name: String,
+    /// Where secrets were, its settings have markers.
     pub setup: EndpointSetup,
+    pub secrets: Secrets,
     pub stamp: Stamp,
     pub pause: Option<Pause>,
 }
@@ -26,11 +30,41 @@ pub struct RecipientRow {
     pub id: RecipientId,
     pub tenant: TenantId,
     pub name: String,
-    /// Names the endpoint by name; `endpoint` is its id.
+    /// Names the endpoint by name; `endpoint` is its id. Where secrets were, its settings have
+    /// markers.
     pub setup: RecipientSetup,
+    pub secrets: Secrets,
     pub endpoint: EndpointId,
     pub stamp: Stamp,
     pub pause: Option<Pause>,
+}
+
+/// By field: `password`, `headers.X-Key`.
+pub type Secrets = BTreeMap<String, StoredSecret>;
+
+/// A secret beside the settings that it belongs to. Its row in the store is sealed.
+#[derive(Clone, Debug)]
+pub struct StoredSecret {
+    /// The revision of the row that brought it; never the same for two values of one field.
+    pub version: u64,
+    /// What it was bound to when it was sealed.
+    pub bound_to: String,
+    /// `None`: it is bound to something else now, or was sealed elsewhere, and cannot be used.
+    pub value: Option<Secret>,
+}
+
+impl StoredSecret {
+    /// Whether this is its value.
+    pub fn holds(&self, value: &Secret) -> bool {
+        self.value.as_ref().is_some_and(|own| own.equals(value.expose()))
+    }
+}
+
+impl PartialEq for StoredSecret {
+    fn eq(&self, other: &Self) -> bool {
+        (self.version, &self.bound_to) == (other.version, &other.bound_to)
+            && self.value.is_some() == other.value.is_some()
+    }
 }
 
 /// Where a row comes from, and which version of it this is.
@@ -68,6 +102,8 @@ pub enum PausedBy {
 /// All rows, those of removed recipients to whom something may still be owed, and the counters.
 #[derive(Debug, Default)]
 pub struct Rows {
+    /// Names of tenants.
+    pub tenants: BTreeMap<TenantId, String>,
     pub endpoints: Vec<EndpointRow>,
     pub recipients: Vec<RecipientRow>,
     pub removed: Vec<RecipientId>,
@@ -94,7 +130,9 @@ pub(crate) fn load(db: &Prepared<'_>) -> Result<Rows, StoreError> {
         (select coalesce(max(seq), 0) from sqlite_sequence where name = 'recipient'),
         max((select coalesce(max(revision), 0) from endpoint),
             (select coalesce(max(revision), 0) from recipient))";
+    const TENANTS: &str = "select id, name from tenant";
     let failed = || StoreError::sqlite("read endpoints and recipients");
+    let tenants = db.all(TENANTS, [], |row| Ok((TenantId(row.get(0)?), row.get(1)?)));
     let endpoints = db.all(ENDPOINTS, [], endpoint).map_err(failed())?;
     let recipients = db.all(RECIPIENTS, [], recipient).map_err(failed())?;
     let removed = db.all(OWED, [], |row| Ok(RecipientId(row.get(0)?))).map_err(failed())?;
@@ -103,6 +141,7 @@ pub(crate) fn load(db: &Prepared<'_>) -> Result<Rows, StoreError> {
     let (newest_endpoint, newest_recipient, newest_revision) =
         newest.map_err(failed())?.unwrap_or_default();
     Ok(Rows {
+        tenants: tenants.map_err(failed())?.into_iter().collect(),
         endpoints: endpoints.into_iter().collect::<Result<_, _>>()?,
         recipients: recipients.into_iter().collect::<Result<_, _>>()?,
         removed,
@@ -119,6 +158,7 @@ fn endpoint(row: &Row<'_>) -> rusqlite::Result<Result<EndpointRow, StoreError>> 
         tenant: TenantId(row.get(1)?),
         name: row.get(2)?,
         setup: EndpointSetup { kind: row.get(3)?, settings: Settings::default() },
+        secrets: Secrets::new(),
         stamp: stamp(row)?,
         pause: pause(row)?,
     };
@@ -135,6 +175,7 @@ fn recipient(row: &Row<'_>) -> rusqlite::Result<Result<RecipientRow, StoreError>
         tenant: TenantId(row.get(1)?),
         name: row.get(2)?,
         setup: RecipientSetup { endpoint: row.get(14)?, ..RecipientSetup::default() },
+        secrets: Secrets::new(),
         endpoint: EndpointId(row.get(3)?),
         stamp: stamp(row)?,
         pause: pause(row)?,
@@ -295,6 +336,7 @@ pub(crate) mod tests {
                 kind: "not-installed".to_owned(),
                 settings: Settings::default(),
             },
+            secrets: Secrets::new(),
             stamp: stamp.clone(),
             pause: None,
         };
@@ -305,6 +347,7 @@ pub(crate) mod tests {
             tenant,
             name: name.to_owned(),
             setup,
+            secrets: Secrets::new(),
             endpoint: endpoint.id,
             stamp,
             pause: None,

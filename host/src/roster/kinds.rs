@@ -1,41 +1,73 @@
-//! What rows are checked against, and made into what dispatch needs: kinds, their schemas, the site.
+//! What rows are checked against, and made into what dispatch needs: kinds, their schemas, what the
+//! operator lets endpoints reach, the site.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
 use super::approval::{Approvals, Shelf};
 use super::schema::Schemas;
-use crate::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
+use super::secrets::{Bindings, SecretSettings};
+use crate::capability::egress::{Policy, Way};
 use crate::config::Problem;
-use crate::dispatch::{Destination, Endpoint, Site};
+use crate::dispatch::Site;
 use crate::ids::TenantId;
-use crate::records::rows::{EndpointRow, RecipientRow};
-use crate::runtime::{Catalog, Kind};
+use crate::records::rows::EndpointRow;
+use crate::runtime::bindings::kind;
+use crate::runtime::{Catalog, Kind, Manifest};
+use crate::setup::Settings;
 
 /// The installed kinds with their schemas, who may use which, and who this installation is.
 #[derive(Debug)]
 pub struct Kinds {
     pub(super) installed: Shelf,
-    schemas: HashMap<String, Schemas>,
-    site: Site,
+    of_kinds: HashMap<String, OfKind>,
+    pub(super) site: Site,
     egress: Policy,
+    /// Names of tenants, as the configuration speaks of them.
+    tenants: BTreeMap<TenantId, String>,
+}
+
+/// What settings of one kind are read by.
+#[derive(Debug)]
+pub(super) struct OfKind {
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+    /// Templates that `describe` gives.
+    pub(super) reach: Vec<String>,
+    pub(super) schemas: Schemas,
+    pub(super) secrets: SecretSettings,
+}
+
+impl OfKind {
+    pub(super) fn new(
+        manifest: &Manifest,
+        descriptor: &kind::Descriptor,
+    ) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            name: manifest.name.clone(),
+            manifest: manifest.clone(),
+            reach: descriptor.reach.clone(),
+            schemas: Schemas::of(&manifest.name, descriptor)?,
+            secrets: SecretSettings::of(manifest),
+        })
+    }
 }
 
 impl Kinds {
     /// Of the kinds only those may be used that came with the engine.
     pub fn new(catalog: Arc<Catalog>, site: Site) -> Self {
-        let mut schemas = HashMap::with_capacity(catalog.kinds().len());
+        let mut of_kinds = HashMap::with_capacity(catalog.kinds().len());
         let mut faults = HashMap::new();
         for kind in catalog.kinds() {
-            match Schemas::of(kind) {
-                Ok(of_kind) => _ = schemas.insert(kind.name.clone(), of_kind),
+            match OfKind::new(&kind.manifest, &kind.descriptor) {
+                Ok(of_kind) => _ = of_kinds.insert(kind.name.clone(), of_kind),
                 Err(found) => _ = faults.insert(kind.name.clone(), found),
             }
         }
         let installed = Shelf::new(catalog, faults);
-        Self { installed, schemas, site, egress: Policy::default() }
+        Self { installed, of_kinds, site, egress: Policy::default(), tenants: BTreeMap::new() }
     }
 
     /// The same kinds, under what the operator lets endpoints reach.
@@ -49,6 +81,13 @@ impl Kinds {
     #[must_use]
     pub fn approved(self, approvals: Approvals) -> Self {
         self.installed.decide(Arc::new(approvals));
+        self
+    }
+
+    /// The same kinds, for these tenants.
+    #[must_use]
+    pub(super) fn with_tenants(mut self, tenants: BTreeMap<TenantId, String>) -> Self {
+        self.tenants = tenants;
         self
     }
 
@@ -66,66 +105,56 @@ impl Kinds {
         &self.site.zone
     }
 
-    /// Whether the value of this setting is never shown.
-    pub fn is_secret(&self, kind: &str, setting: &str) -> bool {
-        self.schemas.get(kind).is_some_and(|schemas| schemas.is_secret(setting))
+    /// `None`: it is not installed.
+    pub(super) fn of_kind(&self, kind: &str) -> Option<&OfKind> {
+        self.of_kinds.get(kind)
     }
 
-    /// An endpoint that can be sent through, or all that is wrong with it, by place beneath it.
-    pub fn endpoint(&self, row: &EndpointRow) -> Result<Arc<Endpoint>, Vec<Problem>> {
-        let kind = self.kind(&row.setup.kind)?;
-        let settings = row.setup.settings.as_map();
-        if let Some(schemas) = self.schemas.get(&kind.name) {
-            let problems = schemas.endpoint("settings", settings);
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-        }
-        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), settings).map_err(
-            |error| vec![Problem { place: "settings".to_owned(), expected: error.to_string() }],
-        )?;
-        let origins = reach.into_iter().map(OriginGrant::whole).collect();
-        let reach = Reach { origins, targets: Vec::new() };
-        let way = Way::of(&self.egress, &tenant_name(row.tenant), &row.name);
-        let grant = Grant::new(row.tenant, row.id, reach, Arc::new(way));
-        let problems = grant.problems("settings");
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(Arc::new(Endpoint {
-            id: row.id,
-            tenant: row.tenant,
-            name: row.name.clone(),
-            kind: Arc::clone(kind),
-            grant,
-            settings: settings.clone(),
-        }))
+    /// Whether the value of a setting is not shown although it is not kept apart.
+    pub(super) fn is_unshown(&self, kind: &str, setting: &str) -> bool {
+        self.of_kinds.get(kind).is_some_and(|of| {
+            let top = super::secrets::top(setting);
+            of.schemas.is_secret(setting) && of.secrets.at_top(top).is_none()
+        })
     }
 
-    /// A recipient that can be sent to, or all that is wrong with its settings.
-    pub fn recipient(
+    /// What the secrets of an endpoint and its recipients are bound to. `None`: its kind is not
+    /// installed, or its settings for TLS are wrong, which is told when it is built.
+    pub(super) fn bindings(
         &self,
-        row: &RecipientRow,
-        endpoint: &Arc<Endpoint>,
-    ) -> Result<Arc<Destination>, Vec<Problem>> {
-        let settings = row.setup.settings.as_map();
-        if let Some(schemas) = self.schemas.get(&endpoint.kind.name) {
-            let problems = schemas.recipient("settings", settings);
-            if !problems.is_empty() {
-                return Err(problems);
-            }
-        }
-        let endpoint = Arc::clone(endpoint);
-        Ok(Arc::new(Destination::new(row.id, &row.name, endpoint, settings, &self.site)))
+        tenant: TenantId,
+        name: &str,
+        kind: &str,
+        settings: &Settings,
+    ) -> Option<Bindings<'_>> {
+        Bindings::new(self.of_kind(kind)?, settings.as_map(), self.way(tenant, name)).ok()
     }
 
-    /// A kind that may be used; nothing is made of any other.
-    fn kind(&self, name: &str) -> Result<&Arc<Kind>, Vec<Problem>> {
-        self.installed.usable(name)
+    pub(super) fn bindings_of(&self, row: &EndpointRow) -> Option<Bindings<'_>> {
+        self.bindings(row.tenant, &row.name, &row.setup.kind, &row.setup.settings)
     }
-}
 
-/// The name under which the configuration speaks of a tenant.
-fn tenant_name(tenant: TenantId) -> String {
-    if tenant == TenantId::DEFAULT { "default".to_owned() } else { tenant.to_string() }
+    /// What the operator grants an endpoint of this name.
+    pub(super) fn way(&self, tenant: TenantId, name: &str) -> Way {
+        // A tenant without a row has no name that the operator could have written.
+        let tenant = self.tenants.get(&tenant).map_or("", String::as_str);
+        Way::of(&self.egress, tenant, name)
+    }
+
+    /// A kind that may be used, with what its settings are read by; nothing is made of any other.
+    pub(super) fn kind(&self, name: &str) -> Result<(&Arc<Kind>, &OfKind), Vec<Problem>> {
+        let kind = self.installed.usable(name)?;
+        // A kind whose schemas cannot be used is broken.
+        let of_kind = self.of_kind(name).ok_or_else(Vec::new)?;
+        Ok((kind, of_kind))
+    }
+
+    /// A kind without code.
+    #[cfg(test)]
+    pub(super) fn with_kind(mut self, manifest: &str, descriptor: &kind::Descriptor) -> Self {
+        let manifest = Manifest::parse(manifest).unwrap();
+        let of_kind = OfKind::new(&manifest, descriptor).unwrap();
+        self.of_kinds.insert(of_kind.name.clone(), of_kind);
+        self
+    }
 }

@@ -264,7 +264,7 @@ fn recipient(
         Filter::compile(&everything, kinds.zone()).unwrap_or_default()
     });
     let built = match &endpoint.built {
-        Ok(endpoint) => match kinds.recipient(row, endpoint) {
+        Ok(built) => match kinds.recipient(row, &endpoint.row, built) {
             Ok(destination) if problems.is_empty() => Ok(destination),
             Ok(_) => Err(problems),
             Err(found) => {
@@ -295,7 +295,7 @@ fn of_tenant<'a, T>(
         .map(|(_, entry)| entry)
 }
 
-fn below(place: &str, problems: Option<&Vec<Problem>>) -> Vec<Problem> {
+pub(super) fn below(place: &str, problems: Option<&Vec<Problem>>) -> Vec<Problem> {
     let join = |one: &Problem| Problem {
         place: if place.is_empty() { one.place.clone() } else { format!("{place}.{}", one.place) },
         expected: one.expected.clone(),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::change::{Action, Change, Edit, Expect, Wanted, What};
-use super::live::{Key, Live, Newest, Table};
+use super::lay::{Before, Laid, shown};
+use super::live::{Key, Live, Newest, Table, below};
 use super::{ChangeError, Kinds};
 use crate::config::Problem;
 use crate::ids::{EndpointId, RecipientId, TenantId};
@@ -63,7 +63,7 @@ pub(super) fn plan(
 
 pub(super) struct Planning<'a> {
     tenant: TenantId,
-    kinds: &'a Kinds,
+    pub(super) kinds: &'a Kinds,
     now_ms: u64,
     /// The set of files that makes what is made.
     set: Option<String>,
@@ -142,9 +142,18 @@ impl Planning<'_> {
         if before.as_ref().is_some_and(|row| row.setup.kind != setup.kind) {
             return Err(ChangeError::KindFixed { name });
         }
-        let kind = setup.kind.clone();
-        let fields = self.compare(&kind, before.as_ref().map(|row| &row.setup), Some(&setup));
-        self.plan.places.push((What::Endpoint, name.clone(), place.to_owned()));
+        let EndpointSetup { kind, settings } = setup;
+        let is_of = (self.tenant, name.as_str(), kind.as_str());
+        let mut laid =
+            self.kinds.lay_endpoint(is_of, settings, before.as_deref().map(Before::from));
+        let setup = EndpointSetup { kind, settings: std::mem::take(&mut laid.settings) };
+        let fields = self.compare(
+            &setup.kind,
+            before.as_deref().map(endpoint_shown),
+            Some(shown(&setup, &setup.settings)),
+            &mut laid,
+        );
+        self.note(What::Endpoint, &name, place, laid.take_problems());
         let row = match before.as_deref() {
             Some(_) if fields.is_empty() => {
                 self.plan.unchanged += 1;
@@ -153,7 +162,11 @@ impl Planning<'_> {
             Some(row) => {
                 self.resume_after(row.id);
                 let pause = row.pause.clone().filter(|pause| pause.by == PausedBy::Person);
-                EndpointRow { setup, pause, stamp: self.changed(&row.stamp), ..row.clone() }
+                let stamp = self.changed(&row.stamp);
+                let secrets = laid.secrets(stamp.revision);
+                let now = EndpointRow { setup, secrets, pause, stamp, ..row.clone() };
+                self.unset_moved(row, &now);
+                now
             }
             None => {
                 self.plan.newest.endpoint += 1;
@@ -164,6 +177,7 @@ impl Planning<'_> {
                     tenant: self.tenant,
                     name: name.clone(),
                     setup,
+                    secrets: laid.secrets(stamp.revision),
                     stamp,
                     pause: None,
                 }
@@ -177,7 +191,7 @@ impl Planning<'_> {
     fn put_recipient(
         &mut self,
         name: &str,
-        setup: RecipientSetup,
+        mut setup: RecipientSetup,
         expect: Expect,
         place: &str,
     ) -> Result<(), ChangeError> {
@@ -193,30 +207,39 @@ impl Planning<'_> {
             self.plan.problems.push(Problem { place, expected });
             return Ok(());
         };
-        let kind = &endpoint.setup.kind;
-        let fields = self.compare(kind, before.as_ref().map(|row| &row.setup), Some(&setup));
-        self.plan.places.push((What::Recipient, name.to_owned(), place.to_owned()));
+        let settings = std::mem::take(&mut setup.settings);
+        let mut laid =
+            self.kinds.lay_recipient(&endpoint, settings, before.as_deref().map(Before::from));
+        setup.settings = std::mem::take(&mut laid.settings);
+        let fields = self.compare(
+            &endpoint.setup.kind,
+            before.as_deref().map(recipient_shown),
+            Some(shown(&setup, &setup.settings)),
+            &mut laid,
+        );
+        self.note(What::Recipient, name, place, laid.take_problems());
         let row = match before.as_deref() {
             Some(_) if fields.is_empty() => {
                 self.plan.unchanged += 1;
                 return Ok(());
             }
-            Some(row) => RecipientRow {
-                setup,
-                endpoint: endpoint.id,
-                pause: row.pause.clone().filter(|pause| pause.by == PausedBy::Person),
-                stamp: self.changed(&row.stamp),
-                ..row.clone()
-            },
+            Some(row) => {
+                let pause = row.pause.clone().filter(|pause| pause.by == PausedBy::Person);
+                let stamp = self.changed(&row.stamp);
+                let secrets = laid.secrets(stamp.revision);
+                RecipientRow { setup, secrets, endpoint: endpoint.id, pause, stamp, ..row.clone() }
+            }
             None => {
                 self.plan.newest.recipient += 1;
+                let stamp = self.made();
                 RecipientRow {
                     id: RecipientId(self.plan.newest.recipient),
                     tenant: self.tenant,
                     name: name.to_owned(),
                     setup,
+                    secrets: laid.secrets(stamp.revision),
                     endpoint: endpoint.id,
-                    stamp: self.made(),
+                    stamp,
                     pause: None,
                 }
             }
@@ -232,7 +255,8 @@ impl Planning<'_> {
         let row = self.plan.rows.endpoints.get(&key).cloned();
         self.expected(What::Endpoint, &name, row.as_ref().map(|row| &row.stamp), expect)?;
         let Some(row) = row else { return Ok(()) };
-        let fields = self.compare::<EndpointSetup>(&row.setup.kind, Some(&row.setup), None);
+        let mut gone = Laid::removal((&*row).into());
+        let fields = self.compare(&row.setup.kind, Some(endpoint_shown(&row)), None, &mut gone);
         self.plan.changes.push(Change {
             action: Action::Remove,
             what: What::Endpoint,
@@ -249,7 +273,8 @@ impl Planning<'_> {
         self.expected(What::Recipient, &name, row.as_ref().map(|row| &row.stamp), expect)?;
         let Some(row) = row else { return Ok(()) };
         let kind = self.kind_of(&row);
-        let fields = self.compare::<RecipientSetup>(&kind, Some(&row.setup), None);
+        let mut gone = Laid::removal((&*row).into());
+        let fields = self.compare(&kind, Some(recipient_shown(&row)), None, &mut gone);
         self.plan.changes.push(Change {
             action: Action::Remove,
             what: What::Recipient,
@@ -309,17 +334,25 @@ impl Planning<'_> {
         endpoint.map(|endpoint| endpoint.setup.kind.clone()).unwrap_or_default()
     }
 
-    fn compare<T: Serialize>(
+    /// What differs between two versions as they are shown, and among their secrets.
+    fn compare(
         &self,
         kind: &str,
-        before: Option<&T>,
-        after: Option<&T>,
+        before: Option<Value>,
+        after: Option<Value>,
+        laid: &mut Laid,
     ) -> Vec<FieldChange> {
-        let shown = |setup: Option<&T>| {
-            // What is written is JSON.
-            setup.and_then(|setup| serde_json::to_value(setup).ok()).unwrap_or(Value::Null)
-        };
-        differences(&shown(before), &shown(after), |setting| self.kinds.is_secret(kind, setting))
+        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+        let mut fields = differences(&before, &after, |name| self.kinds.is_unshown(kind, name));
+        fields.append(&mut laid.settled.changes);
+        fields.sort_by(|a, b| a.path.cmp(&b.path));
+        fields
+    }
+
+    /// What was written, where, and what is wrong with its secrets.
+    fn note(&mut self, what: What, name: &str, place: &str, problems: Vec<Problem>) {
+        self.plan.problems.extend(below(place, Some(&problems)));
+        self.plan.places.push((what, name.to_owned(), place.to_owned()));
     }
 
     fn tell(&mut self, what: What, name: &str, was_there: bool, fields: Vec<FieldChange>) {
@@ -343,4 +376,12 @@ impl Planning<'_> {
         *newest = self.now_ms.max(*newest + 1);
         *newest
     }
+}
+
+fn endpoint_shown(row: &EndpointRow) -> Value {
+    shown(&row.setup, &row.setup.settings)
+}
+
+fn recipient_shown(row: &RecipientRow) -> Value {
+    shown(&row.setup, &row.setup.settings)
 }

@@ -5,15 +5,19 @@
 
 use jsonschema::error::{TypeKind, ValidationErrorKind as Fault};
 use jsonschema::paths::{Location, LocationSegment};
-use jsonschema::{ValidationError, Validator};
+use jsonschema::{PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
 
 use crate::capability::log::printable;
 use crate::config::Problem;
-use crate::runtime::Kind;
+use crate::runtime::bindings::kind::Descriptor;
+use crate::setup::wipe;
 
 /// Longest text of a component that is quoted, in bytes.
 const QUOTED_BYTES_MAX: usize = 256;
+
+/// Largest program that one pattern of a schema may become, in bytes.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 /// What one kind wants of its settings, compiled once.
 #[derive(Debug)]
@@ -26,10 +30,9 @@ pub(super) struct Schemas {
 
 impl Schemas {
     /// `Err`: why the component cannot be used.
-    pub(super) fn of(kind: &Kind) -> Result<Self, Vec<Problem>> {
-        let name = &kind.name;
-        let endpoint = Schema::new(name, "endpoint_schema", &kind.descriptor.endpoint_schema);
-        let recipient = Schema::new(name, "recipient_schema", &kind.descriptor.recipient_schema);
+    pub(super) fn of(name: &str, descriptor: &Descriptor) -> Result<Self, Vec<Problem>> {
+        let endpoint = Schema::new(name, "endpoint_schema", &descriptor.endpoint_schema);
+        let recipient = Schema::new(name, "recipient_schema", &descriptor.recipient_schema);
         let (endpoint, recipient) = match (endpoint, recipient) {
             (Ok(endpoint), Ok(recipient)) => (endpoint, recipient),
             (endpoint, recipient) => {
@@ -98,6 +101,19 @@ fn types(schema: &Value) -> Option<Vec<&str>> {
     Some(types)
 }
 
+/// Whether a part of a schema stands for another one. With it a few lines are a check that takes
+/// twice as long for each of them, and a component is not trusted with the engine's time.
+fn refers(schema: &Value) -> bool {
+    const KEYWORDS: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+    match schema {
+        Value::Object(parts) => parts.iter().any(|(name, part)| {
+            (part.is_string() && KEYWORDS.contains(&name.as_str())) || refers(part)
+        }),
+        Value::Array(parts) => parts.iter().any(refers),
+        _ => false,
+    }
+}
+
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
     schema["properties"].as_object().into_iter().flatten()
 }
@@ -120,13 +136,18 @@ impl Schema {
         };
         let json: Value =
             serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
-        let validator =
-            jsonschema::validator_for(&json).map_err(|error| unusable(error.to_string()))?;
+        if refers(&json) {
+            return Err(unusable("`$ref` and its like are not taken: write it out".to_owned()));
+        }
+        // Patterns that take time in proportion to what they look at, whoever wrote them.
+        let patterns = PatternOptions::regex().size_limit(PATTERN_BYTES_MAX);
+        let validator = jsonschema::options().with_pattern_options(patterns).build(&json);
+        let validator = validator.map_err(|error| unusable(error.to_string()))?;
         Ok(Self { json, validator })
     }
 
     fn check(&self, place: &str, settings: &Map<String, Value>) -> Vec<Problem> {
-        let settings = Value::Object(settings.clone());
+        let mut settings = Value::Object(settings.clone());
         let mut problems = Vec::new();
         for error in self.validator.iter_errors(&settings) {
             for (at, expected) in self.faults(&error) {
@@ -137,6 +158,7 @@ impl Schema {
                 }
             }
         }
+        wipe(&mut settings);
         problems
     }
 

@@ -1,3 +1,5 @@
+mod secrets;
+
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -21,13 +23,10 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        let site = Site {
-            instance: "test".to_owned(),
-            locale: "en".to_owned(),
-            zone_name: "UTC".to_owned(),
-            zone: TimeZone::UTC,
-        };
-        let kinds = Kinds::new(Arc::new(Catalog::default()), site);
+        Self::of(kinds())
+    }
+
+    fn of(kinds: Kinds) -> Self {
         let live = Live::open(Rows::default(), &kinds);
         Self { kinds, live, now_ms: 1_000 }
     }
@@ -57,6 +56,16 @@ impl House {
     fn paused_by(&self, name: &str) -> Option<PausedBy> {
         self.live.recipient(OURS, name).unwrap().row.pause.as_ref().map(|pause| pause.by)
     }
+}
+
+fn kinds() -> Kinds {
+    let site = Site {
+        instance: "test".to_owned(),
+        locale: "en".to_owned(),
+        zone_name: "UTC".to_owned(),
+        zone: TimeZone::UTC,
+    };
+    Kinds::new(Arc::new(Catalog::default()), site)
 }
 
 fn wanted(set: &str, prune: bool, setup: Value) -> Wanted {

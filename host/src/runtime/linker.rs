@@ -2,6 +2,9 @@
 //! `probe` get the ones their store was granted.
 
 mod closed;
+mod files;
+mod net;
+mod secrets;
 
 use std::sync::PoisonError;
 
@@ -9,7 +12,7 @@ use tracing::Level;
 use wasmtime::Engine;
 use wasmtime::component::{HasData, Linker};
 
-use super::bindings::{files, http, log, net, secrets};
+use super::bindings::{self, http, log};
 use super::guest::Guest;
 use super::{RuntimeError, inert};
 use crate::capability::http::denied;
@@ -18,8 +21,11 @@ use closed::{Closed, ClosedDoor, NOT_GRANTED};
 /// What `format` and `describe` run through: nothing leads out.
 pub(super) fn for_format(engine: &Engine) -> Result<Linker<Guest>, RuntimeError> {
     let mut linker = Linker::new(engine);
-    link_closed(&mut linker)
+    link_inert(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| bindings::net::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| bindings::secrets::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
+        .and_then(|()| bindings::files::add_to_linker::<_, Closed>(&mut linker, |_| ClosedDoor))
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
 }
@@ -27,19 +33,25 @@ pub(super) fn for_format(engine: &Engine) -> Result<Linker<Guest>, RuntimeError>
 /// What `deliver` and `probe` run through.
 pub(super) fn for_deliver(engine: &Engine) -> Result<Linker<Guest>, RuntimeError> {
     let mut linker = Linker::new(engine);
-    link_closed(&mut linker)
+    link_inert(&mut linker)
         .and_then(|()| http::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest)))
+        .and_then(|()| {
+            bindings::net::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+        })
+        .and_then(|()| {
+            bindings::files::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+        })
+        .and_then(|()| {
+            bindings::secrets::add_to_linker::<_, Granted>(&mut linker, |guest| GrantedDoor(guest))
+        })
         .map_err(RuntimeError::Engine)?;
     Ok(linker)
 }
 
-/// The inert parts, the log, and the doors that nobody is granted yet.
-fn link_closed(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
+/// What leads nowhere: the inert parts, and the log.
+fn link_inert(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     inert::link(linker)?;
-    log::add_to_linker::<_, Log>(linker, |guest| LogDoor(guest))?;
-    net::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)?;
-    secrets::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)?;
-    files::add_to_linker::<_, Closed>(linker, |_| ClosedDoor)
+    log::add_to_linker::<_, Log>(linker, |guest| LogDoor(guest))
 }
 
 struct Granted;
@@ -60,16 +72,7 @@ impl http::Host for GrantedDoor<'_> {
         if let Err(error) = calls.take_send().and_then(|()| calls.take_out(request.body.len())) {
             return Ok(Err(denied(error.code(), &error.to_string())));
         }
-        let mut sent = doors.http.send(request).await;
-        if let Ok(answer) = &mut sent {
-            // The request is out, so its answer is told, as far as it may be seen.
-            let (left, length) = (calls.in_left(), answer.body.len());
-            if calls.take_in(length).is_err() {
-                answer.body.truncate(left);
-                answer.ending = http::Ending::Capped;
-            }
-        }
-        Ok(sent)
+        Ok(doors.http.send(request, &mut doors.keyring, calls).await)
     }
 }
 
@@ -89,6 +92,11 @@ impl log::Host for LogDoor<'_> {
             log::Level::Info => Level::INFO,
             log::Level::Warn => Level::WARN,
             log::Level::Error => Level::ERROR,
+        };
+        // A line may repeat what a service repeated.
+        let line = match &self.0.doors {
+            Some(doors) => doors.keyring.redact_text(line),
+            None => line,
         };
         self.0.log.lock().unwrap_or_else(PoisonError::into_inner).write(level, &line);
         Ok(())

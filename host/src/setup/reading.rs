@@ -105,6 +105,7 @@ fn by_field<T: DeserializeOwned + Default>(
     for (key, value) in fields {
         let alone = Map::from_iter([(key.clone(), value.clone())]);
         match serde_json::from_value::<T>(Value::Object(alone)) {
+            // Settings wipe themselves.
             Ok(_) => {
                 good.insert(key, value);
             }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::config::Problem;
 use crate::dispatch::Destination;
 use crate::ids::{EndpointId, RecipientId, TenantId};
-use crate::records::rows::{EndpointRow, RecipientRow, Stamp};
-use crate::roster::{Live, Roster};
+use crate::records::rows::{EndpointRow, RecipientRow, Secrets, Stamp};
+use crate::roster::{Before, Kinds, Laid, Live, Roster};
 use crate::route::{Filter, FilterSettings};
 use crate::setup::{EndpointSetup, RecipientSetup, Settings};
 
@@ -60,21 +60,15 @@ impl Target {
 
     pub(super) fn aim(&self, roster: &Roster, tenant: TenantId) -> Result<Aim, TargetError> {
         let live = roster.live();
-        let recipient = self.saved_recipient(&live, tenant)?;
-        let endpoint = self.endpoint_row(&live, tenant, recipient.as_ref())?;
-        let row = self.recipient_row(tenant, &endpoint, recipient);
         let kinds = roster.kinds();
-        let at = |place: &str, problems: Vec<Problem>| {
-            let join = |one: Problem| {
-                let rest = one.place.strip_prefix("settings").unwrap_or(&one.place).to_owned();
-                let place = if one.place.starts_with("settings") { place } else { "" };
-                Problem { place: format!("{place}{rest}"), expected: one.expected }
-            };
-            TargetError::Problems(problems.into_iter().map(join).collect())
-        };
-        let built = kinds.endpoint(&endpoint).map_err(|found| at("endpoint_settings", found))?;
-        let destination =
-            kinds.recipient(&row, &built).map_err(|found| at("recipient_settings", found))?;
+        let recipient = self.saved_recipient(&live, tenant)?;
+        let endpoint = self.endpoint_row(&live, kinds, tenant, recipient.as_ref())?;
+        let built =
+            kinds.endpoint(&endpoint).map_err(|found| problems("endpoint_settings", found))?;
+        let row = self.recipient_row(kinds, tenant, &endpoint, recipient)?;
+        let destination = kinds
+            .recipient(&row, &endpoint, &built)
+            .map_err(|found| problems("recipient_settings", found))?;
         let filter = Filter::compile(&row.setup.filter, kinds.zone()).map_err(|faults| {
             let problem = |fault: crate::route::FilterFault| Problem {
                 place: format!("filter.{}", fault.place),
@@ -97,59 +91,97 @@ impl Target {
         }
     }
 
+    /// Settings that are not saved are read as if they were to be: a marker in them means the
+    /// stored secret only where that could be kept.
     fn endpoint_row(
         &self,
         live: &Live,
+        kinds: &Kinds,
         tenant: TenantId,
         recipient: Option<&RecipientRow>,
     ) -> Result<EndpointRow, TargetError> {
         let named = self.endpoint.as_ref().or(recipient.map(|row| &row.setup.endpoint));
-        let mut row = match (named, &self.kind) {
-            (Some(name), _) => match live.endpoint(tenant, name) {
-                Some(entry) => EndpointRow::clone(&entry.row),
+        let saved = match named {
+            Some(name) => match live.endpoint(tenant, name) {
+                Some(entry) => Some(&*entry.row),
                 None => {
                     return Err(TargetError::NotFound { what: "endpoint", name: name.clone() });
                 }
             },
+            None => None,
+        };
+        let mut row = match (saved, &self.kind) {
+            (Some(saved), _) => saved.clone(),
             (None, Some(kind)) => EndpointRow {
                 id: EndpointId(0),
                 tenant,
                 name: UNSAVED.to_owned(),
                 setup: EndpointSetup { kind: kind.clone(), settings: Settings::default() },
+                secrets: Secrets::new(),
                 stamp: unstored(),
                 pause: None,
             },
             (None, None) => return Err(TargetError::Nobody),
         };
         if let Some(settings) = &self.endpoint_settings {
-            row.setup.settings = settings.clone();
+            let of = (tenant, row.name.as_str(), row.setup.kind.as_str());
+            let laid = kinds.lay_endpoint(of, settings.clone(), saved.map(Before::from));
+            (row.setup.settings, row.secrets) = taken("endpoint_settings", laid)?;
         }
         Ok(row)
     }
 
     fn recipient_row(
         &self,
+        kinds: &Kinds,
         tenant: TenantId,
         endpoint: &EndpointRow,
         saved: Option<RecipientRow>,
-    ) -> RecipientRow {
+    ) -> Result<RecipientRow, TargetError> {
+        // At another endpoint than its own its secrets mean nothing, wherever that one leads.
+        let before = saved.clone().filter(|row| row.endpoint == endpoint.id);
+        let is_elsewhere = saved.is_some() && before.is_none();
         let mut row = saved.unwrap_or_else(|| RecipientRow {
             id: RecipientId(0),
             tenant,
             name: UNSAVED.to_owned(),
             setup: RecipientSetup { endpoint: endpoint.name.clone(), ..RecipientSetup::default() },
+            secrets: Secrets::new(),
             endpoint: endpoint.id,
             stamp: unstored(),
             pause: None,
         });
-        if let Some(settings) = &self.recipient_settings {
-            row.setup.settings = settings.clone();
+        let own = self.recipient_settings.clone();
+        if let Some(settings) = own.or_else(|| is_elsewhere.then(|| row.setup.settings.clone())) {
+            let laid = kinds.lay_recipient(endpoint, settings, before.as_ref().map(Before::from));
+            (row.setup.settings, row.secrets) = taken("recipient_settings", laid)?;
         }
         if let Some(filter) = &self.filter {
             row.setup.filter = filter.clone();
         }
-        row
+        Ok(row)
     }
+}
+
+fn taken(place: &str, mut laid: Laid) -> Result<(Settings, Secrets), TargetError> {
+    let found = laid.take_problems();
+    if !found.is_empty() {
+        return Err(problems(place, found));
+    }
+    let secrets = laid.secrets(0);
+    Ok((laid.settings, secrets))
+}
+
+/// Those of settings are told at `place`.
+fn problems(place: &str, found: Vec<Problem>) -> TargetError {
+    let join = |one: Problem| {
+        let place = match one.place.strip_prefix("settings") {
+            Some(rest) => format!("{place}{rest}"),
+            None => one.place,
+        };
+        Problem { place, expected: one.expected }
+    };
+    TargetError::Problems(found.into_iter().map(join).collect())
 }
 
 fn unstored() -> Stamp {

@@ -9,8 +9,6 @@ use super::Trial;
 use super::preview::{delivery, of_a_test};
 use super::target::{Aim, Target, TargetError};
 use crate::alert::Alert;
-use crate::capability::doors::Doors;
-use crate::capability::http::HttpDoor;
 use crate::capability::log::printable;
 use crate::delivery::{Message, OutcomeKind};
 use crate::dispatch::record::{Tried, failure, judge};
@@ -74,13 +72,14 @@ impl Trial {
     }
 
     async fn probe(&self, aim: &Aim, target: &Target) -> Probed {
-        let endpoint = &aim.destination.endpoint;
+        let destination = &aim.destination;
         let names_recipient = target.recipient.is_some() || target.recipient_settings.is_some();
         let scope = if names_recipient { Scope::Recipient } else { Scope::Endpoint };
-        let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
-        let _slot = self.slots.acquire(endpoint.tenant).await;
-        let settings = &aim.destination.settings;
-        match probe(&self.runtime, &endpoint.kind, doors, settings, scope).await {
+        let doors = destination.doors(&self.gate);
+        let settings = destination.settings(&doors);
+        let _slot = self.slots.acquire(destination.endpoint.tenant).await;
+        let kind = &destination.endpoint.kind;
+        match probe(&self.runtime, kind, doors, &settings, scope).await {
             Ok(Ok(finding)) => Probed {
                 certainty: match finding.certainty {
                     Certainty::Unchecked => "unchecked",
@@ -142,10 +141,11 @@ impl Trial {
             zone: &destination.zone,
             purpose: Purpose::Test,
         };
-        let doors = Doors::new(HttpDoor::new(Arc::clone(&self.gate), endpoint.grant.clone()));
+        let doors = destination.doors(&self.gate);
+        let settings = destination.settings(&doors);
         let _slot = self.slots.acquire(endpoint.tenant).await;
         let told = match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
-            Ok(mut open) => open.call(&message, &deliveries, &destination.settings, this).await,
+            Ok(mut open) => open.call(&message, &deliveries, &settings, this).await,
             Err(fault) => Told { outcome: Err(fault), seen: Default::default() },
         };
         let now_ms = self.clock.now_ms();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use campanile::capability::doors::Doors;
 use campanile::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
 use campanile::capability::http::HttpDoor;
+use campanile::capability::secrets::Keyring;
 use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
 use campanile::ids::{EndpointId, MessageId, TenantId};
@@ -18,13 +19,13 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::{Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings};
+use super::{Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings, secrets};
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
     let scene = Scene::set(case).await?;
-    let door = scene.door(stage, kind);
+    let (doors, settings) = scene.doors(stage, kind)?;
     let mut delivering =
-        Delivering::open(&stage.runtime, kind, door).await.map_err(|fault| fault.to_string())?;
+        Delivering::open(&stage.runtime, kind, doors).await.map_err(|fault| fault.to_string())?;
 
     let one = deliveries(&json!({"producer_format": "native", "alerts": [{"title": "case"}]}))?;
     let message = message(&case["message"], &one, kind.digest);
@@ -36,7 +37,7 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
         zone: &TimeZone::UTC,
         purpose: Purpose::Live,
     };
-    let told = delivering.call(&message, &one, &scene.settings(), this).await;
+    let told = delivering.call(&message, &one, &settings, this).await;
     let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
 
     scene.check_request(case, Some(&message.id.to_string()))?;
@@ -63,18 +64,28 @@ impl Scene {
         Ok(Self { capture, address, settings })
     }
 
-    /// The way to the origins that the settings name. Those that name none grant none, and the
-    /// component is to say what is wrong.
-    pub(super) fn door(&self, stage: &Stage, kind: KindRef<'_>) -> Doors {
+    /// The way to the origins that the settings name, and the settings as the component gets them.
+    /// Those that name none grant none, and the component is to say what is wrong: then secrets that
+    /// cannot be what they should are left as they are.
+    pub(super) fn doors(
+        &self,
+        stage: &Stage,
+        kind: KindRef<'_>,
+    ) -> Result<(Doors, String), String> {
         let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &self.settings);
-        let origins = reach.unwrap_or_default().into_iter().map(OriginGrant::whole).collect();
+        let reach = reach.unwrap_or_default();
+        let bound_to: Vec<_> = reach.iter().map(ToString::to_string).collect();
+        let origins = reach.into_iter().map(OriginGrant::whole).collect();
         let reach = Reach { origins, targets: Vec::new() };
         let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way());
-        Doors::new(HttpDoor::new(stage.gate.clone(), grant))
-    }
-
-    pub(super) fn settings(&self) -> String {
-        Value::Object(self.settings.clone()).to_string()
+        let http = HttpDoor::new(stage.gate.clone(), grant);
+        if bound_to.is_empty() {
+            return Ok((Doors::new(http), Value::Object(self.settings.clone()).to_string()));
+        }
+        let (credentials, template) = secrets::taken(&kind.manifest, &self.settings, &bound_to)?;
+        let doors = Doors { keyring: Keyring::mint(credentials), ..Doors::new(http) };
+        let settings = doors.keyring.settings(&template);
+        Ok((doors, settings))
     }
 
     pub(super) fn check_request(&self, case: &Value, message_id: Option<&str>) -> Held {

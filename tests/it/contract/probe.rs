@@ -9,9 +9,8 @@ use super::{Held, KindRef, Stage, equal};
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
     let scene = Scene::set(case).await?;
-    let door = scene.door(stage, kind);
-    let settings = scene.settings();
-    let found = probe(&stage.runtime, kind, door, &settings, Scope::Endpoint).await;
+    let (doors, settings) = scene.doors(stage, kind)?;
+    let found = probe(&stage.runtime, kind, doors, &settings, Scope::Endpoint).await;
     let found = found.map_err(|fault| format!("the call broke: {fault}"))?;
     scene.check_request(case, None)?;
     match (found, case.get("finding"), case.get("verdict")) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,9 +19,9 @@ use crate::config::Config;
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
 use crate::dispatch::backoff::Backoff;
 use crate::dispatch::{RetryPolicy, Site, Slots};
-use crate::ids::{MessageId, RecipientId, TenantId};
+use crate::ids::{MessageId, RecipientId, Secret, TenantId};
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
-use crate::records::{Records, rows};
+use crate::records::{Records, rows, secrets};
 use crate::roster::{Kinds, Roster};
 use crate::runtime::{Catalog, Limits, Runtime};
 use crate::store::{Prepared, Store, StoreError, StoreLimits, Weight, WriteJob};
@@ -28,6 +29,7 @@ use crate::telemetry::Metrics;
 use crate::tenant::Role;
 use crate::tenant::tokens::{self, Tokens};
 use crate::trial::Trial;
+use crate::vault::{About, Owner, Vault};
 
 pub(crate) struct StandIn {
     address: SocketAddr,
@@ -35,6 +37,7 @@ pub(crate) struct StandIn {
     store: Store,
     queue: Queue,
     recipient: RecipientId,
+    vault: Vault,
     sending: CancellationToken,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -66,7 +69,8 @@ impl StandIn {
             zone: TimeZone::UTC,
         };
         let kinds = Kinds::new(Arc::new(Catalog::default()), site);
-        let roster = Roster::open(&store, &queue, kinds).await.unwrap();
+        let vault = Vault::open_key(&config.key, false).unwrap();
+        let roster = Roster::open(&store, &queue, kinds, vault.clone()).await.unwrap();
         let trial = Arc::new(Trial {
             runtime,
             gate: Arc::new(HttpGate {
@@ -89,15 +93,21 @@ impl StandIn {
         });
         let server = Server::bind(&config.api).await.unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
-        let engine =
-            Engine { queue: queue.clone(), records, roster, trial, sending: sending.clone() };
+        let engine = Engine {
+            queue: queue.clone(),
+            records,
+            roster,
+            vault: vault.clone(),
+            trial,
+            sending: sending.clone(),
+        };
         let tokens = Tokens::open(folder.path()).unwrap();
         let metrics = Arc::new(Metrics::new([]));
         let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
         let address = server.address();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(routes, stop.clone(), Duration::from_secs(5)));
-        Self { address, folder, store, queue, recipient, sending, stop, serving }
+        Self { address, folder, store, queue, recipient, vault, sending, stop, serving }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -159,6 +169,30 @@ impl StandIn {
     /// How many alerts wait in the store: each is owed to the one recipient.
     pub(crate) async fn committed(&self) -> u64 {
         self.queue.stats().await.unwrap().pending
+    }
+
+    /// Stores a secret of the one recipient.
+    pub(crate) async fn store_secret(&self, field: &str, value: &str) {
+        struct Put(Vault, About, Secret, oneshot::Sender<Result<(), StoreError>>);
+        impl WriteJob for Put {
+            fn run(&mut self, db: &Prepared<'_>) -> rusqlite::Result<()> {
+                secrets::put(db, &self.0, self.1.clone(), &self.2, 1_790_000_000_000)
+            }
+            fn answer(self: Box<Self>, result: Result<(), StoreError>) {
+                self.3.send(result).unwrap();
+            }
+        }
+        let about = About {
+            tenant: TenantId::DEFAULT,
+            owner: Owner::Recipient(self.recipient),
+            field: field.to_owned(),
+            version: 9,
+            bound_to: r#"{"kind":"x","to":["https://a.example:443"]}"#.to_owned(),
+        };
+        let (reply, answer) = oneshot::channel();
+        let job = Put(self.vault.clone(), about, Secret::new(value.to_owned()), reply);
+        self.store.ingest(Box::new(job), Weight { count: 0, bytes: 0 }).unwrap();
+        answer.await.unwrap().unwrap();
     }
 
     /// Settles the oldest delivery that is due as dead.

@@ -163,4 +163,40 @@ mod tests {
             assert_eq!(reach(template, settings), expected, "{template} {settings}");
         }
     }
+
+    #[test]
+    fn an_origin_has_the_methods_and_the_path_of_the_manifest_and_a_target_none() {
+        let settings = serde_json::json!({"url": "https://a.example/x", "host": "b.example"});
+        let post = Methods::NONE.with(&hyper::Method::POST);
+        let origins = [
+            AskedOrigin { url: "{url}", methods: post, path: "/api" },
+            AskedOrigin { url: "{url}", methods: Methods::ALL, path: "/status" },
+            AskedOrigin { url: "https://unused.example", methods: post, path: "/" },
+        ];
+        let targets = ["tls://{host}:6514", "unix-dgram:/dev/log", "udp://{host}"];
+        let told = |described: &[&str]| {
+            let described: Vec<_> = described.iter().map(|&one| one.to_owned()).collect();
+            let found = super::reach(&described, &origins, &targets, settings.as_object().unwrap());
+            found.map(|reach| {
+                let of_origin =
+                    |one: &OriginGrant| format!("{} {} {:?}", one.origin, one.path, one.methods);
+                let origins = reach.origins.iter().map(of_origin);
+                origins.chain(reach.targets.iter().map(ToString::to_string)).collect::<Vec<_>>()
+            })
+        };
+        let found = told(&["{url}", "tls://{host}:6514", "unix-dgram:/dev/log"]);
+        let expected = [
+            format!("https://a.example:443 /api {post:?}"),
+            format!("https://a.example:443 /status {:?}", Methods::ALL),
+            "tls://b.example:6514".to_owned(),
+            "unix-dgram:/dev/log".to_owned(),
+        ];
+        assert_eq!(found.as_deref(), Ok(&expected[..]));
+        let template = |text: &str| text.to_owned();
+        let not_asked = ReachError::NotInManifest { template: template("tcp://{host}:25") };
+        assert_eq!(told(&["tcp://{host}:25"]), Err(not_asked));
+        let source = TargetError::Port;
+        let wrong = ReachError::Target { template: template("udp://{host}"), source };
+        assert_eq!(told(&["udp://{host}"]), Err(wrong));
+    }
 }

@@ -248,4 +248,4 @@ fn in_turn(v6: Vec<IpAddr>, v4: Vec<IpAddr>) -> Vec<IpAddr> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

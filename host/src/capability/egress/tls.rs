@@ -145,6 +145,16 @@ impl TlsIdentity {
         both
     }
 
+    /// Equal for those alone that trust the same servers; `None`: only what the public authorities
+    /// vouch for.
+    pub fn trust_hash(&self) -> Option<[u8; 32]> {
+        if self.authorities.is_empty() && self.pin.is_none() {
+            return None;
+        }
+        let peer = Self { authorities: self.authorities.clone(), pin: self.pin, ..Self::default() };
+        Some(peer.hash())
+    }
+
     /// Equal for equal identities alone.
     pub fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();

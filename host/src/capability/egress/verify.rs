@@ -5,6 +5,7 @@
 //! certificate (it is self-signed, or of an authority of the site's own), the pinned key vouches
 //! for it, and validity and name are checked all the same.
 
+use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -24,10 +25,17 @@ pub(super) struct Pinned {
 }
 
 /// Told to the operator, who may have to pin another key. A public key is no secret.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[error("the server's key is not the pinned one, but sha256:{found}")]
 struct PinMissed {
     found: String,
+}
+
+impl fmt::Debug for PinMissed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // `rustls` shows errors that are not its own in this form.
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl Pinned {

@@ -13,6 +13,9 @@ use super::redact::Redactor;
 use super::{Decoding, Form, Place};
 use crate::ids::Secret;
 
+/// Secrets of one recipient.
+const CREDENTIALS_MAX: usize = 256;
+
 /// One secret, and where it may go.
 #[derive(Clone, Debug)]
 pub struct Credential {
@@ -31,7 +34,10 @@ pub struct Credential {
 /// All credentials of one recipient at its endpoint. Made once for each version of them.
 pub struct Credentials {
     pub(super) held: Vec<Held>,
-    pub(super) redactor: Arc<Redactor>,
+    redactor: Arc<Redactor>,
+    /// By what they are bound to: whoever was never given a secret cannot show it, and must not be
+    /// used to try guesses out.
+    redactors: Vec<(String, Arc<Redactor>)>,
 }
 
 /// A credential with what is made of its value.
@@ -79,7 +85,7 @@ impl fmt::Debug for Credentials {
 
 impl Default for Credentials {
     fn default() -> Self {
-        Self { held: Vec::new(), redactor: Arc::new(Redactor::none()) }
+        Self { held: Vec::new(), redactor: Arc::default(), redactors: Vec::new() }
     }
 }
 
@@ -96,8 +102,24 @@ impl Credentials {
             held.push(Held { credential, sort, first });
             first += count;
         }
-        let redactor = Arc::new(Redactor::new(&held));
-        Ok(Self { held, redactor })
+        // So many have room in a placeholder, beside those that are composed and signed.
+        if let Some(beyond) = held.get(CREDENTIALS_MAX) {
+            let expected = "expected at most 256 secrets at one recipient";
+            return Err(CredentialError { setting: beyond.credential.setting.clone(), expected });
+        }
+        let redactor = Arc::new(Redactor::new(held.iter()));
+        let mut redactors: Vec<(String, Arc<Redactor>)> = Vec::new();
+        for to in held.iter().flat_map(|one| &one.credential.bound_to) {
+            if redactors.iter().all(|(known, _)| known != to) {
+                let is_bound = |one: &&Held| one.credential.bound_to.contains(to);
+                let made = match held.iter().all(|one| is_bound(&one)) {
+                    true => Arc::clone(&redactor),
+                    false => Arc::new(Redactor::new(held.iter().filter(is_bound))),
+                };
+                redactors.push((to.clone(), made));
+            }
+        }
+        Ok(Self { held, redactor, redactors })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -107,6 +129,11 @@ impl Credentials {
     /// Finds these values, in every usual spelling, where they must not be shown.
     pub fn redactor(&self) -> &Arc<Redactor> {
         &self.redactor
+    }
+
+    /// Finds those that are bound to `to`; `None`: there are none.
+    pub(super) fn redactor_toward(&self, to: &str) -> Option<&Arc<Redactor>> {
+        self.redactors.iter().find(|(bound, _)| bound == to).map(|(_, redactor)| redactor)
     }
 
     pub(super) fn position(&self, setting: &str) -> Option<usize> {
@@ -126,9 +153,10 @@ fn parts(credential: &Credential) -> Result<Parts, CredentialError> {
     if !is_good {
         return Err(wrong());
     }
+    let path = url.path();
     let parts = Parts {
         origin: url[..url::Position::BeforePath].to_owned(),
-        path: Secret::new(url.path().trim_start_matches('/').to_owned()),
+        path: Secret::new(path.strip_prefix('/').unwrap_or(path).to_owned()),
         query: url.query().map(|query| Secret::new(query.to_owned())),
     };
     // The text of the URL was parsed into a buffer of its own.
@@ -240,6 +268,11 @@ pub(super) mod tests {
         assert_eq!(parts.path.expose(), "a/b");
         assert_eq!(parts.query.as_ref().unwrap().expose(), "c=d");
         assert_eq!(made.held[1].first, 2, "the URL has two placeholders");
+        let mut odd = credential("url", "https://h//a//b", &["path"]);
+        odd.form = Form::Url;
+        let made = Credentials::new(vec![odd]).unwrap();
+        let Sort::Url(parts) = &made.held[0].sort else { panic!("a URL") };
+        assert_eq!(parts.path.expose(), "/a//b", "no slash is lost");
         for wrong in ["hooks.example", "ftp://h/", "https://u:p@h/", "https://h/#f"] {
             let mut one = credential("url", wrong, &["path"]);
             one.form = Form::Url;

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use super::Place;
 use super::json::strings_at;
 use super::keyring::{Keyring, PLACEHOLDER_BYTES, Stand};
+use super::login::Login;
 use crate::runtime::bindings::http::Filling;
 
 /// A placeholder where it must not be. Tells the setting, never a value.
@@ -183,17 +184,26 @@ impl<'a> Fill<'a> {
         Ok(Some(filled))
     }
 
-    /// A body; `None`: there is nothing to fill in.
+    /// A body; `None`: there is nothing to fill in. Whoever reads it must read it as we do, or a
+    /// secret becomes part of a text: so the request has to say what its body is.
     pub(in super::super) fn body(
         &mut self,
         body: &[u8],
         filling: Filling,
+        headers: &[(String, String)],
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Misuse> {
-        match filling {
-            Filling::None => Ok(None),
-            Filling::Json => self.json(body),
-            Filling::Form => self.form(body),
+        let (filled, name) = match filling {
+            Filling::None => return Ok(None),
+            Filling::Json => (self.json(body)?, "JSON"),
+            Filling::Form => (self.form(body)?, "a form"),
+        };
+        if filled.is_some() && !is_said_to_be(headers, filling) {
+            let place = format!("a body whose `content-type` is not that of {name}");
+            // It was filled last.
+            let number = self.used.last().copied().unwrap_or_default();
+            return Err(self.misuse(number, Why::Place, &place));
         }
+        Ok(filled)
     }
 
     fn json(&mut self, body: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, Misuse> {
@@ -251,12 +261,16 @@ impl<'a> Fill<'a> {
         Ok(Some(filled))
     }
 
-    /// What is written on a connection; `None`: there is nothing to fill in.
+    /// What is written on a connection; `None`: there is nothing to fill in. `login`: of this
+    /// connection; it has to be told all that is written.
     pub(in super::super) fn connection(
         &mut self,
         bytes: &[u8],
+        login: &mut Login,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Misuse> {
         let found: Vec<_> = self.keyring.find(bytes).collect();
+        let spans: Vec<_> = found.iter().map(|(at, _)| (*at, at + PLACEHOLDER_BYTES)).collect();
+        let is_login = login.write(bytes, &spans);
         if found.is_empty() {
             return Ok(None);
         }
@@ -264,10 +278,15 @@ impl<'a> Fill<'a> {
         for (at, number) in found {
             let stand = self.keyring.stands[number].clone();
             let is_meant = |place: &Place, _: &str| *place == Place::Sasl;
-            let is_allowed = self.keyring.may_stand(&stand, is_meant);
+            let is_allowed = is_login && self.keyring.may_stand(&stand, is_meant);
             self.check(number, is_allowed, "a connection")?;
             filled.extend_from_slice(&bytes[from..at]);
-            filled.extend_from_slice(&self.value(&stand, number, None, "a connection")?);
+            let value = self.value(&stand, number, None, "a connection")?;
+            // It is one line, whatever it holds.
+            if value.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+                return Err(self.misuse(number, Why::Place, "a connection"));
+            }
+            filled.extend_from_slice(&value);
             from = at + PLACEHOLDER_BYTES;
         }
         filled.extend_from_slice(&bytes[from..]);
@@ -309,6 +328,27 @@ impl<'a> Fill<'a> {
         self.keyring.misused(&misuse);
         misuse
     }
+}
+
+/// Whether the one `content-type` among the headers is that of what is filled, in UTF-8.
+fn is_said_to_be(headers: &[(String, String)], filling: Filling) -> bool {
+    let mut said = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let (Some((_, value)), None) = (said.next(), said.next()) else { return false };
+    let mut parts = value.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let sort = parts.next().unwrap_or_default();
+    let is_meant = match filling {
+        Filling::None => false,
+        Filling::Json => {
+            matches!(sort.as_str(), "application/json" | "application/x-ndjson")
+                || sort.starts_with("application/") && sort.ends_with("+json")
+        }
+        Filling::Form => sort == "application/x-www-form-urlencoded",
+    };
+    let is_utf8 = |part: String| match part.strip_prefix("charset=") {
+        Some(charset) => charset.trim_matches('"') == "utf-8",
+        None => true,
+    };
+    is_meant && parts.all(is_utf8)
 }
 
 /// Appends a value to a URL or a form: all but unreserved characters as percent escapes, or as it

@@ -7,21 +7,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use memchr::memmem;
-use ring::hmac;
 use zeroize::Zeroizing;
 
-use super::credential::{Credentials, Key, Sort};
-use super::redact::{Needles, Redactor, StreamRedactor};
+use super::credential::{Credentials, Sort};
+use super::derived::{Composed, Signature, denied};
+use super::redact::{REDACTED, StreamRedactor};
+use super::spelling::{BYTES_MIN, Needles, spellings_of_sent};
 use super::{Misuse, Place, Template};
 use crate::runtime::bindings::secrets::{Algorithm, Encoding, Piece, SecretError, Signed};
 
-/// Placeholders that one store may have made, beside those of its settings.
-const DERIVED_MAX: usize = 64;
-const PIECES_MAX: usize = 64;
-const PIECES_BYTES_MAX: usize = 64 << 10;
+/// Placeholders that one call may have made, beside those of settings.
+const DERIVED_MAX: usize = 32;
+
+/// Values that answers are searched for beside those of settings.
+const SENT_MAX: usize = 256;
 
 /// Misuses that are kept for the record of one call.
 const MISUSES_MAX: usize = 16;
@@ -40,9 +40,17 @@ pub struct Keyring {
     pub(super) credentials: Arc<Credentials>,
     prefix: [u8; PREFIX_BYTES],
     pub(super) stands: Vec<Stand>,
-    /// Values that were composed or signed and sent: to be found in answers, too.
-    sent: Needles,
+    /// How many of them are of settings.
+    of_settings: usize,
+    /// What was composed or signed and sent, to be found in answers, too; the newest last.
+    sent: Vec<Sent>,
     misuses: Vec<Misuse>,
+}
+
+/// A value that is in no setting.
+struct Sent {
+    stand: Stand,
+    spellings: Needles,
 }
 
 /// What a placeholder stands for.
@@ -55,23 +63,6 @@ pub(super) enum Stand {
     Key(usize),
     Composed(Arc<Composed>),
     Signed(Arc<Signature>),
-}
-
-pub(super) struct Composed {
-    pieces: Vec<ComposedPiece>,
-    encoding: Encoding,
-}
-
-enum ComposedPiece {
-    Text(String),
-    Secret(usize),
-}
-
-pub(super) struct Signature {
-    key: usize,
-    algorithm: Algorithm,
-    pieces: Vec<Signed>,
-    encoding: Encoding,
 }
 
 impl fmt::Debug for Keyring {
@@ -105,7 +96,14 @@ impl Keyring {
         if !stands.is_empty() {
             random_letters(&mut prefix[3..]);
         }
-        Self { credentials, prefix, stands, sent: Needles::new(), misuses: Vec::new() }
+        let of_settings = stands.len();
+        Self { credentials, prefix, stands, of_settings, sent: Vec::new(), misuses: Vec::new() }
+    }
+
+    /// Starts a call: what was composed and signed in the one before is forgotten, but for what
+    /// answers are searched for.
+    pub fn begin(&mut self) {
+        self.stands.truncate(self.of_settings);
     }
 
     /// The settings that a component is given, with this store's placeholders.
@@ -124,24 +122,8 @@ impl Keyring {
         pieces: Vec<Piece>,
         encoding: Encoding,
     ) -> Result<String, SecretError> {
-        let bytes = pieces.iter().map(|piece| match piece {
-            Piece::Text(text) | Piece::Secret(text) => text.len(),
-        });
-        bounded(pieces.len(), bytes.sum())?;
-        let read = pieces.into_iter().map(|piece| match piece {
-            Piece::Text(text) => Ok(ComposedPiece::Text(text)),
-            Piece::Secret(setting) => match self.credentials.position(&setting) {
-                Some(at) if matches!(self.credentials.held[at].sort, Sort::Text) => {
-                    Ok(ComposedPiece::Secret(at))
-                }
-                Some(_) => {
-                    Err(denied("keys sign, and URLs stand in URLs: neither can be composed"))
-                }
-                None => Err(SecretError::Unknown),
-            },
-        });
-        let pieces = read.collect::<Result<Vec<_>, _>>()?;
-        self.derive(Stand::Composed(Arc::new(Composed { pieces, encoding })))
+        let composed = Composed::new(pieces, encoding, &self.credentials)?;
+        self.derive(Stand::Composed(Arc::new(composed)))
     }
 
     /// Signs the joined pieces.
@@ -152,26 +134,13 @@ impl Keyring {
         pieces: Vec<Signed>,
         encoding: Encoding,
     ) -> Result<String, SecretError> {
-        let bytes = pieces.iter().map(|piece| match piece {
-            Signed::Bytes(bytes) => bytes.len(),
-            Signed::Body => 0,
-        });
-        bounded(pieces.len(), bytes.sum())?;
-        let at = self.credentials.position(key).ok_or(SecretError::Unknown)?;
-        let fits = match (&self.credentials.held[at].sort, algorithm) {
-            (Sort::Key(Key::Ed25519(_)), Algorithm::Ed25519) => true,
-            (Sort::Key(Key::Symmetric(_)), algorithm) => algorithm != Algorithm::Ed25519,
-            _ => false,
-        };
-        if !fits {
-            return Err(denied("the setting is no key for this algorithm"));
-        }
-        self.derive(Stand::Signed(Arc::new(Signature { key: at, algorithm, pieces, encoding })))
+        let signature = Signature::new(key, algorithm, pieces, encoding, &self.credentials)?;
+        self.derive(Stand::Signed(Arc::new(signature)))
     }
 
     fn derive(&mut self, stand: Stand) -> Result<String, SecretError> {
-        if self.stands.len() >= self.settings_count() + DERIVED_MAX {
-            return Err(denied("more than 64 values were composed and signed in one store"));
+        if self.stands.len() >= self.of_settings + DERIVED_MAX {
+            return Err(denied("more than 32 values were composed and signed in one call"));
         }
         let mut placeholder = String::with_capacity(PLACEHOLDER_BYTES);
         if self.prefix[3] == b'_' {
@@ -180,11 +149,6 @@ impl Keyring {
         self.push_placeholder(&mut placeholder, self.stands.len());
         self.stands.push(stand);
         Ok(placeholder)
-    }
-
-    fn settings_count(&self) -> usize {
-        let last = self.credentials.held.last();
-        last.map_or(0, |held| held.first + 2)
     }
 
     /// The placeholders in `bytes`: where each begins, and its number. Look-alikes are text.
@@ -262,25 +226,26 @@ impl Keyring {
                 return part.map(|part| Zeroizing::new(part.expose().as_bytes().to_vec()));
             }
             Stand::Key(_) => return None,
-            Stand::Composed(composed) => {
-                let mut joined = Zeroizing::new(Vec::new());
-                for piece in &composed.pieces {
-                    joined.extend_from_slice(match piece {
-                        ComposedPiece::Text(text) => text.as_bytes(),
-                        ComposedPiece::Secret(at) => text(*at).as_bytes(),
-                    });
-                }
-                encode(&joined, composed.encoding)
-            }
-            Stand::Signed(signature) => {
-                let Sort::Key(key) = &held[signature.key].sort else { return None };
-                encode(&signature.make(key, body)?, signature.encoding)
-            }
+            Stand::Composed(composed) => composed.make(&self.credentials),
+            Stand::Signed(signature) => signature.make(&self.credentials, body)?,
         };
-        if !self.sent.contains(&value) {
-            self.sent.push(value.clone());
-        }
+        self.remember(stand, &value);
         Some(value)
+    }
+
+    fn remember(&mut self, stand: &Stand, value: &Zeroizing<Vec<u8>>) {
+        let is_secret = match stand {
+            Stand::Composed(composed) => composed.secrets().next().is_some(),
+            _ => true,
+        };
+        let is_known = self.sent.iter().any(|sent| sent.spellings.first() == Some(value));
+        if !is_secret || is_known || value.len() < BYTES_MIN {
+            return;
+        }
+        if self.sent.len() == SENT_MAX {
+            self.sent.remove(0);
+        }
+        self.sent.push(Sent { stand: stand.clone(), spellings: spellings_of_sent(value) });
     }
 
     /// Notes that a component put a placeholder where it must not be.
@@ -298,8 +263,8 @@ impl Keyring {
     /// The text without secrets, what was composed and sent included; `None`: there was none in it.
     pub fn redacted(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         // What was sent is the longer of the two.
-        let first = self.redactor_of_sent().and_then(|sent| sent.redacted(bytes));
-        let second = self.credentials.redactor.redacted(first.as_deref().unwrap_or(bytes));
+        let first = without(bytes, self.sent.iter());
+        let second = self.credentials.redactor().redacted(first.as_deref().unwrap_or(bytes));
         second.or(first)
     }
 
@@ -311,95 +276,61 @@ impl Keyring {
         }
     }
 
-    /// Redacts an answer's body; of one that was cut also the beginning of a secret at its end.
-    pub(super) fn redact_body(&self, body: &mut Vec<u8>, is_whole: bool) {
-        if let Some(redacted) = self.redacted(body) {
+    /// The same of what `peer` answered: without those secrets that it may be given.
+    pub fn redacted_from(&self, peer: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+        let redactor = self.credentials.redactor_toward(peer)?;
+        let first = without(bytes, self.sent_to(peer));
+        let second = redactor.redacted(first.as_deref().unwrap_or(bytes));
+        second.or(first)
+    }
+
+    /// Redacts a body that `peer` answered. One that was cut may end in the middle of a secret.
+    pub(in super::super) fn redact_body(&self, peer: &str, body: &mut Vec<u8>, is_whole: bool) {
+        let redacted = match self.credentials.redactor_toward(peer) {
+            Some(known) if !is_whole => Some(known.with(self.needles_to(peer)).redacted_cut(body)),
+            _ => self.redacted_from(peer, body),
+        };
+        if let Some(redacted) = redacted {
             *body = redacted;
         }
-        if !is_whole {
-            self.credentials.redactor.cut_tail(body);
-            if let Some(sent) = self.redactor_of_sent() {
-                sent.cut_tail(body);
-            }
-        }
     }
 
-    /// Redacts what comes in pieces from now on.
-    pub fn stream(&self) -> StreamRedactor {
-        let known = &self.credentials.redactor;
-        StreamRedactor::new(match &self.sent[..] {
-            [] => Arc::clone(known),
-            _ => Arc::new(known.with(&self.sent)),
+    /// Redacts what comes from `peer` in pieces from now on.
+    pub fn stream(&self, peer: &str) -> StreamRedactor {
+        let known = self.credentials.redactor_toward(peer).cloned().unwrap_or_default();
+        StreamRedactor::new(match self.sent_to(peer).next() {
+            None => known,
+            Some(_) => Arc::new(known.with(self.needles_to(peer))),
         })
     }
 
-    fn redactor_of_sent(&self) -> Option<Redactor> {
-        (!self.sent.is_empty()).then(|| Redactor::of(self.sent.clone()))
+    fn sent_to<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a Sent> {
+        self.sent.iter().filter(move |sent| self.is_bound_to(&sent.stand, peer))
+    }
+
+    fn needles_to<'a>(&'a self, peer: &'a str) -> impl Iterator<Item = &'a Zeroizing<Vec<u8>>> {
+        self.sent_to(peer).flat_map(|sent| &sent.spellings)
     }
 }
 
-impl Composed {
-    fn secrets(&self) -> impl Iterator<Item = usize> + '_ {
-        self.pieces.iter().filter_map(|piece| match piece {
-            ComposedPiece::Text(_) => None,
-            ComposedPiece::Secret(at) => Some(*at),
-        })
-    }
-}
-
-impl Signature {
-    /// Whether it cannot be made before the body is known.
-    pub(super) fn is_of_body(&self) -> bool {
-        self.pieces.iter().any(|piece| matches!(piece, Signed::Body))
-    }
-
-    /// `None`: it signs a body, and there is none.
-    fn make(&self, key: &Key, body: Option<&[u8]>) -> Option<Vec<u8>> {
-        let mut pieces = Vec::with_capacity(self.pieces.len());
-        for piece in &self.pieces {
-            pieces.push(match piece {
-                Signed::Bytes(bytes) => &bytes[..],
-                Signed::Body => body?,
-            });
+/// `None`: nothing of it was there.
+fn without<'a>(bytes: &[u8], sent: impl Iterator<Item = &'a Sent>) -> Option<Vec<u8>> {
+    let mut redacted: Option<Vec<u8>> = None;
+    for needle in sent.flat_map(|sent| &sent.spellings) {
+        let text = redacted.as_deref().unwrap_or(bytes);
+        let finder = memmem::Finder::new(&needle[..]);
+        let (mut less, mut from) = (Vec::new(), 0);
+        for at in finder.find_iter(text) {
+            less.extend_from_slice(&text[from..at]);
+            less.extend_from_slice(REDACTED.as_bytes());
+            from = at + needle.len();
         }
-        let algorithm = match self.algorithm {
-            Algorithm::HmacSha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            Algorithm::HmacSha256 => hmac::HMAC_SHA256,
-            Algorithm::HmacSha512 => hmac::HMAC_SHA512,
-            Algorithm::Ed25519 => {
-                let Key::Ed25519(pair) = key else { return None };
-                return Some(pair.sign(&pieces.concat()).as_ref().to_vec());
-            }
-        };
-        let Key::Symmetric(key) = key else { return None };
-        let mut context = hmac::Context::with_key(&hmac::Key::new(algorithm, key));
-        pieces.into_iter().for_each(|piece| context.update(piece));
-        Some(context.sign().as_ref().to_vec())
-    }
-}
-
-fn bounded(count: usize, bytes: usize) -> Result<(), SecretError> {
-    if count > PIECES_MAX || bytes > PIECES_BYTES_MAX {
-        return Err(denied("more than 64 pieces or 64 KiB of them"));
-    }
-    Ok(())
-}
-
-fn denied(detail: &str) -> SecretError {
-    SecretError::Denied(detail.to_owned())
-}
-
-fn encode(bytes: &[u8], encoding: Encoding) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(match encoding {
-        Encoding::Plain => bytes.to_vec(),
-        Encoding::Base64 => STANDARD.encode(bytes).into_bytes(),
-        Encoding::Base64url => URL_SAFE_NO_PAD.encode(bytes).into_bytes(),
-        Encoding::Hex => {
-            let digits = b"0123456789abcdef";
-            let hex = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
-            bytes.iter().flat_map(hex).collect()
+        if from > 0 {
+            less.extend_from_slice(&text[from..]);
+            redacted = Some(less);
         }
-    })
+    }
+    redacted
 }
 
 /// Letters that nobody can guess. Without randomness there are no placeholders that could be sent:
@@ -411,3 +342,6 @@ fn random_letters(to: &mut [u8]) {
         *letter = if is_random { ALPHABET[usize::from(byte % 32)] } else { b'!' };
     }
 }
+
+#[cfg(test)]
+mod tests;

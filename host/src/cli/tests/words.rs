@@ -72,6 +72,27 @@ async fn an_endpoint_is_added_with_its_settings() {
 }
 
 #[tokio::test]
+async fn a_secret_is_read_from_a_file_and_written_as_the_text_it_is() {
+    let peer = Peer::answering([(201, None, ops()), (201, None, ops())]).await;
+    for (content, expected) in [("0815\n", json!("0815")), ("a=b\r\n", json!("a=b"))] {
+        let secret = format!("headers.X-Key={}", peer.file("secret", content));
+        let add = ["endpoint", "add", "ops", "--kind", "webhook", "--secret", &secret];
+        run(&peer, &add).await.unwrap();
+        let heard = peer.heard();
+        assert_eq!(heard.last().unwrap().body["settings"]["headers"]["X-Key"], expected);
+    }
+    let empty = format!("token={}", peer.file("empty", "\n"));
+    let add = ["endpoint", "add", "ops", "--kind", "webhook", "--secret", &empty];
+    assert!(run(&peer, &add).await.is_err());
+    assert_eq!(peer.heard().len(), 2, "an empty secret is not sent");
+    for wrong in ["token", "=file", "token=", "a..b=file"] {
+        let args = ["campanile", "endpoint", "set", "ops", "--secret", wrong];
+        let told = Args::try_parse_from(args).unwrap_err().to_string();
+        assert!(told.contains("a setting and a file"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn setting_writes_the_version_that_was_read_with_only_that_changed() {
     let peer =
         Peer::answering([(200, Some("\"7\""), ops()), ok(ops()), ok(night()), ok(night())]).await;

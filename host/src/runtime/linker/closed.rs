@@ -50,14 +50,14 @@ fn no_net<T>() -> wasmtime::Result<Result<T, net::NetError>> {
 }
 
 impl net::Host for ClosedDoor {
-    fn dial(
+    async fn dial(
         &mut self,
         _target: String,
     ) -> wasmtime::Result<Result<Resource<net::Connection>, net::NetError>> {
         no_net()
     }
 
-    fn send_datagram(
+    async fn send_datagram(
         &mut self,
         _target: String,
         _bytes: Vec<u8>,
@@ -68,7 +68,7 @@ impl net::Host for ClosedDoor {
 
 /// No connection is ever made, so a handle to one can only be forged, which wasmtime refuses.
 impl net::HostConnection for ClosedDoor {
-    fn write(
+    async fn write(
         &mut self,
         _connection: Resource<net::Connection>,
         _bytes: Vec<u8>,
@@ -76,7 +76,7 @@ impl net::HostConnection for ClosedDoor {
         no_net()
     }
 
-    fn read(
+    async fn read(
         &mut self,
         _connection: Resource<net::Connection>,
         _max: u32,
@@ -85,7 +85,7 @@ impl net::HostConnection for ClosedDoor {
         no_net()
     }
 
-    fn start_tls(
+    async fn start_tls(
         &mut self,
         _connection: Resource<net::Connection>,
     ) -> wasmtime::Result<Result<(), net::NetError>> {
@@ -96,11 +96,11 @@ impl net::HostConnection for ClosedDoor {
         Ok(false)
     }
 
-    fn park(&mut self, _connection: Resource<net::Connection>) -> wasmtime::Result<()> {
+    async fn park(&mut self, _connection: Resource<net::Connection>) -> wasmtime::Result<()> {
         Ok(())
     }
 
-    fn drop(&mut self, _connection: Resource<net::Connection>) -> wasmtime::Result<()> {
+    async fn drop(&mut self, _connection: Resource<net::Connection>) -> wasmtime::Result<()> {
         Ok(())
     }
 }
@@ -111,7 +111,7 @@ fn no_files<T>() -> wasmtime::Result<Result<T, files::FileError>> {
 }
 
 impl files::Host for ClosedDoor {
-    fn read(
+    async fn read(
         &mut self,
         _folder: String,
         _name: String,
@@ -119,7 +119,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn append(
+    async fn append(
         &mut self,
         _folder: String,
         _name: String,
@@ -128,7 +128,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn size(
+    async fn size(
         &mut self,
         _folder: String,
         _name: String,
@@ -136,7 +136,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn rename(
+    async fn rename(
         &mut self,
         _folder: String,
         _old: String,
@@ -145,7 +145,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn remove(
+    async fn remove(
         &mut self,
         _folder: String,
         _name: String,
@@ -153,7 +153,7 @@ impl files::Host for ClosedDoor {
         no_files()
     }
 
-    fn names(
+    async fn names(
         &mut self,
         _folder: String,
     ) -> wasmtime::Result<Result<Vec<String>, files::FileError>> {

@@ -13,6 +13,14 @@ use crate::runtime::bindings::secrets::{Algorithm, Encoding, Piece, Signed};
 const ORIGIN: &str = "https://hooks.example:443";
 const HERE: Toward<'static> = Toward { to: ORIGIN, is_safe: true };
 
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The headers of a request with a body of this sort.
+fn said(sort: &str) -> Vec<(String, String)> {
+    vec![("Content-Type".to_owned(), sort.to_owned())]
+}
+
 /// A keyring over `password`, `token` and a secret URL, and what the component sees of them.
 fn ring(password: &str) -> (Keyring, Value) {
     let mut url = credential("url", "https://hooks.example/T0/a%2Fb?sig=%26x", &["path", "query"]);
@@ -59,12 +67,14 @@ fn a_secret_is_filled_in_as_its_place_wants_it() {
     assert_eq!(in_query, "/send?a=b&key=p%2F%3F%26%3D%22%5C%20%C3%A9&c=d");
 
     let body = format!(r#"{{"a": {{"key" :"{password}"}}, "b": 1}}"#);
-    let filled = Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Json).unwrap();
+    let filled =
+        Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Json, &said(JSON)).unwrap();
     let filled = String::from_utf8(filled.unwrap().to_vec()).unwrap();
     assert_eq!(filled, r#"{"a": {"key" :"p/?&=\"\\ é"}, "b": 1}"#);
 
     let body = format!("b=1&key={password}");
-    let filled = Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Form).unwrap();
+    let filled =
+        Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Form, &said(FORM)).unwrap();
     assert_eq!(&filled.unwrap()[..], b"b=1&key=p%2F%3F%26%3D%22%5C%20%C3%A9");
 
     let value = format!("Bearer {password}");
@@ -84,8 +94,12 @@ fn what_is_composed_goes_where_its_secrets_may() {
     let filled = Fill::new(&mut keyring, HERE).header("authorization", &value, b"").unwrap();
     assert_eq!(&filled.unwrap()[..], b"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     let line = format!("AUTH PLAIN {basic}\r\n");
-    let filled = Fill::new(&mut keyring, HERE).connection(line.as_bytes()).unwrap();
+    let mut login = Login::default();
+    let filled = Fill::new(&mut keyring, HERE).connection(line.as_bytes(), &mut login).unwrap();
     assert_eq!(&filled.unwrap()[..], b"AUTH PLAIN QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n");
+    let line = format!("MAIL FROM:<a>\r\nDATA\r\nAUTH PLAIN {basic}\r\n");
+    let refused = Fill::new(&mut keyring, HERE).connection(line.as_bytes(), &mut login);
+    assert_eq!(refused.unwrap_err().why, Why::Place, "a line of a message");
     let answer = b"you said QWxhZGRpbjpvcGVuIHNlc2FtZQ==, no";
     let shown = keyring.redacted(answer).unwrap();
     assert_eq!(String::from_utf8(shown).unwrap(), "you said [redacted], no");
@@ -153,7 +167,8 @@ fn an_ed25519_signature_holds_against_its_public_key() {
 fn a_placeholder_anywhere_else_is_misuse_and_is_noted() {
     type Try = fn(&mut Fill<'_>, &Value) -> Result<(), Misuse>;
     fn body(fill: &mut Fill<'_>, body: String, filling: Filling) -> Result<(), Misuse> {
-        fill.body(body.as_bytes(), filling).map(drop)
+        let sort = if filling == Filling::Json { JSON } else { FORM };
+        fill.body(body.as_bytes(), filling, &said(sort)).map(drop)
     }
     let table: [(&str, Try, Why); 18] = [
         (
@@ -276,6 +291,40 @@ fn a_placeholder_anywhere_else_is_misuse_and_is_noted() {
 }
 
 #[test]
+fn a_body_is_filled_only_as_what_it_is_said_to_be() {
+    let utf8 = "Application/JSON; charset=\"UTF-8\"; x=y";
+    let table: [(Filling, &[&str], bool); 13] = [
+        (Filling::Json, &[JSON], true),
+        (Filling::Json, &[utf8], true),
+        (Filling::Json, &["application/problem+json"], true),
+        (Filling::Form, &[FORM], true),
+        (Filling::Json, &[], false),
+        (Filling::Json, &[FORM], false),
+        (Filling::Form, &[JSON], false),
+        (Filling::Json, &["text/plain"], false),
+        (Filling::Json, &["text/application/x+json"], false),
+        (Filling::Json, &["application/json; charset=utf-16"], false),
+        (Filling::Form, &["application/x-www-form-urlencoded; charset=utf-7"], false),
+        (Filling::Json, &[JSON, FORM], false),
+        (Filling::Json, &["application/json, text/plain"], false),
+    ];
+    for (filling, sorts, expected) in table {
+        let (mut keyring, seen) = ring("open sesame");
+        let password = text(&seen, "password");
+        let body = match filling {
+            Filling::Form => format!("key={password}"),
+            _ => json!({"a": {"key": password}}).to_string(),
+        };
+        let headers: Vec<_> = sorts.iter().flat_map(|sort| said(sort)).collect();
+        let filled = Fill::new(&mut keyring, HERE).body(body.as_bytes(), filling, &headers);
+        assert_eq!(filled.is_ok(), expected, "{filling:?} {sorts:?}");
+        assert_eq!(keyring.take_misuses().len(), usize::from(!expected));
+        let plain = Fill::new(&mut keyring, HERE).body(b"x=1", filling, &headers);
+        assert_eq!(plain.ok(), Some(None), "without a placeholder it is nobody's business");
+    }
+}
+
+#[test]
 fn look_alikes_and_changed_placeholders_are_text() {
     let (mut keyring, seen) = ring("open sesame");
     let (_, other) = ring("open sesame");
@@ -322,14 +371,14 @@ proptest! {
         let (mut keyring, seen) = ring(&value);
         let placeholder = text(&seen, "password");
         let body = json!({"x": before, "a": {"key": placeholder}, "z": after}).to_string();
-        let filled = Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Json);
+        let filled = Fill::new(&mut keyring, HERE).body(body.as_bytes(), Filling::Json, &said(JSON));
         let filled: Value = serde_json::from_slice(&filled.unwrap().unwrap()).unwrap();
         prop_assert_eq!(&filled, &json!({"x": before, "a": {"key": value}, "z": after}));
 
         let mut form = url::form_urlencoded::Serializer::new(String::new());
         form.append_pair("x", &before).append_pair("key", placeholder).append_pair("z", &after);
         let form = form.finish();
-        let filled = Fill::new(&mut keyring, HERE).body(form.as_bytes(), Filling::Form);
+        let filled = Fill::new(&mut keyring, HERE).body(form.as_bytes(), Filling::Form, &said(FORM));
         let filled = filled.unwrap().unwrap();
         let pairs: Vec<_> = url::form_urlencoded::parse(&filled).into_owned().collect();
         let expected = [("x", &before), ("key", &value), ("z", &after)];

@@ -58,7 +58,7 @@ pub(super) async fn ask(
     let has_secret = client.client_secret.is_some();
     let mut in_body = ask.in_body || !has_secret;
     loop {
-        let sent = door.send(request(client, ask.refresh.as_ref(), in_body)).await;
+        let sent = door.ask(request(client, ask.refresh.as_ref(), in_body)).await;
         let answer = sent.map_err(failed)?;
         match read(&answer, in_body) {
             // The header was not understood, or the secret is wrong: the body will tell.

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::capability::egress::{Connector, Origin, Pool};
+use crate::capability::egress::{Connector, Pool};
 
 /// A token server, which gives these answers one after the other, and what it was asked.
 struct Server {
@@ -59,10 +59,9 @@ async fn request(stream: &mut TcpStream) -> String {
 }
 
 fn client(url: &str, refresh: Option<&str>) -> Client {
-    let origin = Origin::of(&url::Url::parse(url).unwrap()).unwrap();
     Client {
         name: "access_token".into(),
-        grant: Grant::new(TenantId(1), EndpointId(1), vec![origin]),
+        grant: crate::capability::http::tests::to(url),
         token_url: url.into(),
         clear_text: true,
         client_id: "cam panile".into(),

@@ -1,0 +1,15 @@
+;; Returns a list of 512 pairs whose strings are all the same mebibyte: 1 GiB once it is copied.
+(func (export "KIND#describe") (result i32)
+  (local $at i32)
+  (drop (memory.grow (i32.const 16)))
+  (local.set $at (i32.const 32768))
+  (loop $pairs
+    (i32.store (local.get $at) (i32.const 65536))
+    (i32.store offset=4 (local.get $at) (i32.const 1000000))
+    (i32.store offset=8 (local.get $at) (i32.const 65536))
+    (i32.store offset=12 (local.get $at) (i32.const 1000000))
+    (local.set $at (i32.add (local.get $at) (i32.const 16)))
+    (br_if $pairs (i32.lt_u (local.get $at) (i32.const 40960))))
+  (i32.store (i32.const 84) (i32.const 32768))
+  (i32.store (i32.const 88) (i32.const 512))
+  (i32.const 16))

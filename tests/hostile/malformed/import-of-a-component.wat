@@ -1,0 +1,2 @@
+;; Asks the engine for another component.
+(component (import "other" (component)))

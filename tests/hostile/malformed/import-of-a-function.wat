@@ -1,0 +1,2 @@
+;; Asks for a function that belongs to no interface.
+(component (import "run" (func)))

@@ -1,0 +1,2 @@
+;; Asks the engine for code to run.
+(component (import "code" (core module (export "run" (func)))))

@@ -1,0 +1,3 @@
+;; Traps before anything is asked of it.
+(func $trap unreachable)
+(start $trap)
