@@ -19,6 +19,7 @@ mod layout;
 mod memory;
 mod openapi;
 mod path;
+mod process;
 mod restart;
 mod roster;
 mod runtime;
