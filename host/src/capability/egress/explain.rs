@@ -103,7 +103,10 @@ impl Connector {
                     self.address(grant, address, port, told);
                 }
             }
-            Err(error) => told.refused("name", cause(&error)),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                told.refused("name", format!("{error}: {}", source.unwrap_or_default()));
+            }
         }
         match grant.way.proxy() {
             Some(proxy) => {
@@ -239,14 +242,4 @@ impl Told {
     fn add(&mut self, rule: &str, standing: Standing, text: String) {
         self.0.push(Line { rule: rule.to_owned(), standing, text });
     }
-}
-
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }
