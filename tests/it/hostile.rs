@@ -3,11 +3,16 @@
 //! from these tables.
 
 mod addresses;
+mod answers;
 mod build;
 mod document;
+mod folders;
+mod mail;
 mod malformed;
 mod names;
+mod requests;
 mod running;
+mod secrets;
 mod thief;
 
 /// One attack.
@@ -40,5 +45,10 @@ fn chapters() -> Vec<Chapter> {
         running::chapter(),
         addresses::chapter(),
         names::chapter(),
+        requests::chapter(),
+        answers::chapter(),
+        secrets::chapter(),
+        mail::chapter(),
+        folders::chapter(),
     ]
 }
