@@ -1,5 +1,6 @@
 //! What administrators write, and what services answer.
 
+use campanile::capability::files::Place;
 use campanile::config::Config;
 use campanile::runtime::Manifest;
 use campanile::setup::{Setup, setup};
@@ -43,6 +44,19 @@ fn a_manifest_that_is_taken_binds_secrets_to_what_it_asks_for() {
                 assert!(bound.all(|one| manifest.reach().any(|asked| asked == one)));
             }
             Err(problems) => assert!(!problems.is_empty()),
+        }
+    });
+}
+
+#[test]
+fn a_place_that_is_taken_stays_beneath_its_tenant() {
+    bolero::check!().with_iterations(ITERATIONS).with_max_len(300).for_each(|text: &[u8]| {
+        let Ok(text) = str::from_utf8(text) else { return };
+        if let Ok(place) = Place::parse("acme", text) {
+            let place = place.to_string();
+            assert_eq!(place, format!("acme/{text}"));
+            let mut parts = std::path::Path::new(&place).components();
+            assert!(parts.all(|part| matches!(part, std::path::Component::Normal(_))), "{place}");
         }
     });
 }

@@ -25,6 +25,7 @@ pub struct Site {
     recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
+    environment: Vec<(&'static str, PathBuf)>,
     /// `[[egress.grant]]` tables.
     egress_grant: String,
     _turn: Turn,
@@ -55,6 +56,7 @@ impl Site {
             endpoints,
             recipients,
             address_space: None,
+            environment: Vec::new(),
             egress_grant: EGRESS_GRANT.to_owned(),
             _turn: turn,
         };
@@ -100,6 +102,13 @@ impl Site {
     #[must_use]
     pub fn with_egress_grant(mut self, tables: &str) -> Self {
         tables.clone_into(&mut self.egress_grant);
+        self
+    }
+
+    /// Sets a variable in the environment of what is started here.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, path: PathBuf) -> Self {
+        self.environment.push((name, path));
         self
     }
 
@@ -195,6 +204,7 @@ impl Site {
             }
         };
         command.arg("--config").arg(config).kill_on_drop(true);
+        command.env_remove("CREDENTIALS_DIRECTORY").envs(self.environment.iter().cloned());
         command
     }
 

@@ -271,3 +271,6 @@ impl NetDoor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

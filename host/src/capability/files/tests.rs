@@ -310,27 +310,33 @@ async fn a_folder_that_others_may_write_to_is_refused() {
     assert!(matches!(found, Err(RootError::Shared { .. })), "{found:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stores_that_append_at_once_lose_nothing_and_stay_within_the_quota() {
-    let ground = Ground::new(FolderLimits { bytes_max: 4000, ..LIMITS });
-    let mut writers = tokio::task::JoinSet::new();
-    for writer in b'a'..b'i' {
-        let (mut door, calls) = (ground.door(), ground.calls.clone());
-        writers.spawn(async move {
-            let mut fitted = 0_usize;
-            for _ in 0..60 {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_stores_that_append_at_once_as_many_succeed_as_there_is_room_for() {
+    const ROUNDS: usize = 30;
+    let ground = Ground::new(FolderLimits { bytes_max: 25, ..LIMITS });
+    for round in 0..ROUNDS {
+        let start = Arc::new(tokio::sync::Barrier::new(8));
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in b'a'..b'i' {
+            let (mut door, calls, start) = (ground.door(), ground.calls.clone(), start.clone());
+            writers.spawn(async move {
+                door.names(&calls, "log").await.unwrap();
+                start.wait().await;
                 match door.append(&calls, "log", "shared", vec![writer; 10]).await {
-                    Ok(_) => fitted += 1,
-                    Err(error) => assert_eq!(error.code(), "quota-bytes"),
+                    Ok(_) => 1,
+                    Err(error) => {
+                        assert_eq!(error.code(), "quota-bytes");
+                        0
+                    }
                 }
-            }
-            fitted
-        });
+            });
+        }
+        let fitted: usize = writers.join_all().await.into_iter().sum();
+        let text = fs::read(ground.folder().join("shared")).unwrap();
+        assert_eq!((fitted, text.len()), (2, 20), "round {round}");
+        assert!(text.chunks(10).all(|line| line.iter().all(|one| *one == line[0])), "whole lines");
+        ground.door().remove(&ground.calls, "log", "shared").await.unwrap();
     }
-    let fitted: usize = writers.join_all().await.into_iter().sum();
-    let text = fs::read(ground.folder().join("shared")).unwrap();
-    assert_eq!((fitted, text.len()), (400, 4000), "480 were tried");
-    assert!(text.chunks(10).all(|line| line.iter().all(|byte| *byte == line[0])), "whole lines");
 }
 
 #[tokio::test]

@@ -159,3 +159,77 @@ async fn is_quiet(line: &mut Line) -> bool {
 fn is_nothing(found: std::io::Result<Pending>) -> bool {
     matches!(found, Ok(Pending::Nothing))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::capability::egress::{Grant, Reach, Target, Way};
+    use crate::ids::{EndpointId, TenantId};
+
+    fn key(endpoint: u32) -> ParkedKey {
+        let way = Arc::new(Way::default());
+        let grant = Grant::new(TenantId(1), EndpointId(endpoint), Reach::default(), way);
+        let target = Target::parse("tcp://127.0.0.1:25").unwrap();
+        ParkedKey { pool: grant.target_key(&target), revision: [0; 32] }
+    }
+
+    async fn line(listener: &TcpListener, made: Instant) -> (Line, TcpStream) {
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        (Line { stream: Stream::Plain(near), made, reused: false }, far)
+    }
+
+    #[tokio::test]
+    async fn what_was_silent_too_long_or_is_too_old_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let now = Instant::now();
+        let second = Duration::from_secs(1);
+        let before = |ago: Duration| now.checked_sub(ago).unwrap();
+        let table = [
+            ("young", Duration::ZERO, Duration::ZERO, true),
+            ("silent", IDLE_MAX - 5 * second, IDLE_MAX - 5 * second, true),
+            ("silent too long", IDLE_MAX, IDLE_MAX, false),
+            ("old", second, AGE_MAX - 5 * second, true),
+            ("too old", second, AGE_MAX, false),
+        ];
+        for (what, silent, age, is_kept) in table {
+            for is_swept in [false, true] {
+                let parked = Parked::default();
+                let (line, far) = line(&listener, before(age)).await;
+                parked.push(key(1), line, before(silent));
+                if is_swept {
+                    parked.sweep();
+                    assert_eq!(parked.0.lock().unwrap().count, usize::from(is_kept), "{what}");
+                }
+                assert_eq!(parked.take(&key(1)).await.is_some(), is_kept, "{what}, {is_swept}");
+                let mut one = [0];
+                let ended = far.readable().await.and_then(|()| far.try_read(&mut one));
+                assert_eq!(ended.unwrap(), 0, "{what}: the peer sees the end");
+                assert_eq!(parked.0.lock().unwrap().count, 0, "{what}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn so_many_of_one_key_and_of_all_and_no_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (parked, now) = (Parked::default(), Instant::now());
+        let mut peers = Vec::new();
+        for endpoint in 1..=17 {
+            for _ in 0..=COUNT_MAX {
+                let (line, far) = line(&listener, now).await;
+                parked.give(key(endpoint), line).await;
+                peers.push(far);
+            }
+            let waiting = parked.0.lock().unwrap();
+            let of_one = waiting.by_key.get(&key(endpoint)).map_or(0, Vec::len);
+            let room = TOTAL_MAX - (usize::try_from(endpoint).unwrap() - 1) * COUNT_MAX;
+            assert_eq!(of_one, COUNT_MAX.min(room), "{endpoint}");
+        }
+        assert_eq!(parked.0.lock().unwrap().count, TOTAL_MAX);
+    }
+}
