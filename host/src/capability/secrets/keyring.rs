@@ -284,6 +284,11 @@ impl Keyring {
         second.or(first)
     }
 
+    /// Whether `peer` may be given any of these secrets.
+    pub(in super::super) fn knows_secrets_of(&self, peer: &str) -> bool {
+        self.credentials.redactor_toward(peer).is_some()
+    }
+
     /// Redacts a body that `peer` answered. One that was cut may end in the middle of a secret.
     pub(in super::super) fn redact_body(&self, peer: &str, body: &mut Vec<u8>, is_whole: bool) {
         let redacted = match self.credentials.redactor_toward(peer) {
