@@ -19,8 +19,9 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap,
-    HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    HeaderName, HeaderValue, IF_RANGE, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, Uri};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -36,6 +37,7 @@ use crate::runtime::bindings::http as contract;
 const URL_BYTES_MAX: usize = 8 << 10;
 const HEADERS_COUNT_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
+const FILLED_BYTES_MAX: usize = 64 << 10;
 const DETAIL_BYTES_MAX: usize = 1 << 10;
 
 /// Longest wait for a name, a connection and its TLS.
@@ -53,6 +55,9 @@ const OURS: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+
+/// Headers that ask for a piece of an answer, which may be a piece of a secret.
+const PARTIAL: [HeaderName; 2] = [RANGE, IF_RANGE];
 
 /// What all http doors share.
 #[derive(Debug)]
@@ -123,13 +128,13 @@ impl HttpDoor {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
         let target = self.target(&request.url, keyring)?;
-        let path = target.path.split('?').next().unwrap_or_default();
-        self.grant
-            .allows(&target.origin, &method(request.method), path)
-            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let is_safe = target.origin.scheme == Scheme::Https || self.grant.way.clear_text();
         let mut fill = Fill::new(keyring, Toward { to: &target.to, is_safe });
         let request = checked(request, &target, &mut fill)?;
+        // As it goes out: what a secret leads to has to be granted, too.
+        self.grant
+            .allows(&target.origin, request.method(), request.uri().path())
+            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
         let mut answer = self.read(target.key, connection, answer, until, calls).await?;
@@ -303,9 +308,9 @@ fn checked(
     let mut body = filled.map_or_else(|| Bytes::from(request.body), Bytes::from_owner);
     let mut headers = headers(&request.headers, &body, fill)?;
     let filled = fill.path(&target.path).map_err(|misuse| misused(&misuse))?;
-    let uri = origin_form(filled.as_ref().map_or(&target.path, |filled| filled))?;
-    if fill.has_filled() {
-        // What is searched for secrets is what was sent, not a packed form of it.
+    let uri = origin_form(filled.map_or_else(|| target.path.clone().into(), Bytes::from_owner))?;
+    if fill.may_fill() {
+        // A packed answer cannot be searched for secrets.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if request.coding == contract::Coding::Gzip {
@@ -322,12 +327,31 @@ fn checked(
 
 /// Takes secrets out of what `peer` answered.
 fn redact(answer: &mut contract::Response, keyring: &Keyring, peer: &str) {
+    if !keyring.may_fill_toward(peer) {
+        return;
+    }
     for (_, value) in &mut answer.headers {
         if let Some(redacted) = keyring.redacted_from(peer, value.as_bytes()) {
             *value = String::from_utf8_lossy(&redacted).into_owned();
         }
     }
+    if answer.headers.iter().any(|(name, value)| is_packed(name, value)) {
+        // It was asked for as it is. Packed, it may hold anything.
+        answer.body.clear();
+        answer.ending = contract::Ending::Capped;
+        return;
+    }
     keyring.redact_body(peer, &mut answer.body, answer.ending == contract::Ending::Complete);
+}
+
+/// Whether a header of an answer says that its body is not what it is about.
+fn is_packed(name: &str, value: &str) -> bool {
+    let mut codings = value.split(',').map(str::trim);
+    match name {
+        "content-encoding" => !codings.all(|one| one.eq_ignore_ascii_case("identity")),
+        "transfer-encoding" => !codings.all(|one| one.eq_ignore_ascii_case("chunked")),
+        _ => false,
+    }
 }
 
 fn misused(misuse: &Misuse) -> contract::HttpError {
@@ -344,7 +368,8 @@ fn headers(
     if asked.len() > HEADERS_COUNT_MAX || bytes > HEADERS_BYTES_MAX {
         return Err(denied("headers", "more than 64 headers or 16 KiB of them"));
     }
-    let mut headers = HeaderMap::with_capacity(asked.len() + 2);
+    let mut headers = HeaderMap::with_capacity(asked.len() + 3);
+    let mut filled_bytes = 0;
     for (name, value) in asked {
         let shown = printable(name, 64);
         let name = HeaderName::from_bytes(name.as_bytes())
@@ -352,16 +377,27 @@ fn headers(
         if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
             return Err(denied("header", &format!("`{name}` is written by the engine")));
         }
+        if PARTIAL.contains(&name) {
+            let detail = format!("`{name}` would show a secret in parts, and is not sent");
+            return Err(denied("header", &detail));
+        }
         let filled = fill.header(name.as_str(), value, body).map_err(|misuse| misused(&misuse))?;
-        let made = match &filled {
-            Some(filled) => HeaderValue::from_bytes(filled),
+        let is_secret = filled.is_some();
+        let made = match filled {
+            Some(filled) => {
+                filled_bytes += filled.len();
+                HeaderValue::from_maybe_shared(Bytes::from_owner(filled))
+            }
             None => HeaderValue::from_str(value),
         };
         let mut value = made.map_err(|_| {
             denied("header", &format!("the value of `{name}` has control characters"))
         })?;
-        value.set_sensitive(filled.is_some());
+        value.set_sensitive(is_secret);
         headers.append(name, value);
+    }
+    if filled_bytes > FILLED_BYTES_MAX {
+        return Err(denied("headers", "more than 64 KiB of headers with credentials filled in"));
     }
     Ok(headers)
 }
@@ -377,11 +413,10 @@ fn host_header(url: &Url) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn origin_form(path: &str) -> Result<Uri, contract::HttpError> {
+fn origin_form(path: Bytes) -> Result<Uri, contract::HttpError> {
     // A path that begins with `//` would read as an authority.
-    Uri::builder()
-        .path_and_query(path)
-        .build()
+    PathAndQuery::from_maybe_shared(path)
+        .map(Uri::from)
         .map_err(|_| denied("url", "the URL's path cannot be sent"))
 }
 
@@ -453,6 +488,9 @@ fn cause(error: &dyn std::error::Error) -> String {
 }
 
 #[cfg(test)]
+mod echo;
+
+#[cfg(test)]
 pub(super) mod tests {
     use std::path::Path;
 
@@ -478,11 +516,18 @@ pub(super) mod tests {
     }
 
     pub(in crate::capability) fn to(url: &str) -> Grant {
+        granted(url, "")
+    }
+
+    /// `more`: of what the operator grants.
+    pub(super) fn granted(url: &str, more: &str) -> Grant {
         let origin = Origin::of(&Url::parse(url).unwrap()).unwrap();
         let origins = vec![OriginGrant::whole(origin)];
-        let text = "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
-                    ports = ['1-65535']";
-        let config = Config::parse(Path::new("campanile.toml"), text).unwrap();
+        let text = format!(
+            "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
+             ports = ['1-65535']\n{more}"
+        );
+        let config = Config::parse(Path::new("campanile.toml"), &text).unwrap();
         let way = Way::of(&Policy::read(&config).unwrap(), "default", "hook");
         let reach = Reach { origins, targets: Vec::new() };
         Grant::new(TenantId(1), EndpointId(1), reach, Arc::new(way))
@@ -497,7 +542,7 @@ pub(super) mod tests {
     #[test]
     fn what_was_not_granted_is_denied_with_a_code() {
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
-        let table: [Row<'_>; 11] = [
+        let table: [Row<'_>; 13] = [
             ("http://127.0.0.1:9001/", &[], "origin"),
             ("https://127.0.0.1:9000/", &[], "origin"),
             ("http://127.0.0.1:9000@evil.example/", &[], "url"),
@@ -507,6 +552,8 @@ pub(super) mod tests {
             ("http://127.0.0.1:9000/", &[("content-length", "0")], "header"),
             ("http://127.0.0.1:9000/", &[("Keep-Alive", "timeout=5")], "header"),
             ("http://127.0.0.1:9000/", &[("proxy-authorization", "x")], "header"),
+            ("http://127.0.0.1:9000/", &[("range", "bytes=0-3")], "header"),
+            ("http://127.0.0.1:9000/", &[("If-Range", "x")], "header"),
             ("http://127.0.0.1:9000/", &[("x", "a\r\nb: c")], "header"),
             ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
         ];
