@@ -6,7 +6,10 @@
 //! Placeholders are filled in here, after everything else was checked, and what comes back is
 //! searched for what was filled in.
 
+#[cfg(test)]
+mod echo;
 mod problem;
+mod redact;
 mod request;
 
 use std::pin::{Pin, pin};
@@ -17,20 +20,21 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use hyper::header::HeaderMap;
 use hyper::{Request, Response};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::budget::CallBudget;
 use super::egress::{Connection, Connector, Grant, Origin, Pool, PoolKey, Scheme};
-use super::secrets::{Fill, Keyring, Misuse, Toward};
+use super::secrets::{Fill, Keyring, Toward};
 use crate::delivery::Seen;
 use crate::runtime::bindings::http as contract;
 use crate::telemetry::Limit;
 pub(crate) use problem::denied;
-use problem::{cause, no_answer, not_connected, unreachable};
-use request::{Target, checked, method, target};
+use problem::{cause, misused, no_answer, not_connected, unreachable};
+use redact::redact;
+use request::{Target, checked, target};
 
 /// Longest wait for a name, a connection and its TLS.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -92,13 +96,13 @@ impl HttpDoor {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
         let target = self.target(&request.url, keyring)?;
-        let path = target.path.split('?').next().unwrap_or_default();
-        self.grant
-            .allows(&target.origin, &method(request.method), path)
-            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let is_safe = target.origin.scheme == Scheme::Https || self.grant.way.clear_text();
         let mut fill = Fill::new(keyring, Toward { to: &target.to, is_safe });
         let request = checked(request, &target, &mut fill)?;
+        // As it goes out: what a secret leads to has to be granted, too.
+        self.grant
+            .allows(&target.origin, request.method(), request.uri().path())
+            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
         let mut answer = self.read(target.key, connection, answer, until, calls).await?;
@@ -245,28 +249,6 @@ impl HttpDoor {
     }
 }
 
-/// Takes secrets out of what `peer` answered. What is packed, though that was not asked for, cannot
-/// be searched: it is left out where the peer knows a secret.
-fn redact(answer: &mut contract::Response, keyring: &Keyring, peer: &str) {
-    let is_packed = answer.headers.iter().any(|(name, value)| {
-        name == CONTENT_ENCODING.as_str() && !value.trim().eq_ignore_ascii_case("identity")
-    });
-    if is_packed && keyring.knows_secrets_of(peer) {
-        answer.body.clear();
-        answer.ending = contract::Ending::Capped;
-    }
-    for (_, value) in &mut answer.headers {
-        if let Some(redacted) = keyring.redacted_from(peer, value.as_bytes()) {
-            *value = String::from_utf8_lossy(&redacted).into_owned();
-        }
-    }
-    keyring.redact_body(peer, &mut answer.body, answer.ending == contract::Ending::Complete);
-}
-
-fn misused(misuse: &Misuse) -> contract::HttpError {
-    denied(misuse.why.code(), &misuse.to_string())
-}
-
 fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
@@ -280,7 +262,7 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
 pub(super) mod tests {
     use std::path::Path;
 
-    use hyper::header::HOST;
+    use hyper::header::{CONTENT_ENCODING, HOST};
     use url::Url;
 
     use super::super::egress::{OriginGrant, Policy, Reach, Way};
@@ -306,11 +288,18 @@ pub(super) mod tests {
     }
 
     pub(in crate::capability) fn to(url: &str) -> Grant {
+        granted(url, "")
+    }
+
+    /// `more`: of what the operator grants.
+    pub(super) fn granted(url: &str, more: &str) -> Grant {
         let origin = Origin::of(&Url::parse(url).unwrap()).unwrap();
         let origins = vec![OriginGrant::whole(origin)];
-        let text = "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
-                    ports = ['1-65535']";
-        let config = Config::parse(Path::new("campanile.toml"), text).unwrap();
+        let text = format!(
+            "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
+             ports = ['1-65535']\n{more}"
+        );
+        let config = Config::parse(Path::new("campanile.toml"), &text).unwrap();
         let way = Way::of(&Policy::read(&config).unwrap(), "default", "hook");
         let reach = Reach { origins, targets: Vec::new() };
         Grant::new(TenantId(1), EndpointId(1), reach, Arc::new(way))
@@ -325,7 +314,7 @@ pub(super) mod tests {
     #[test]
     fn what_was_not_granted_is_denied_with_a_code() {
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
-        let table: [Row<'_>; 11] = [
+        let table: [Row<'_>; 13] = [
             ("http://127.0.0.1:9001/", &[], "origin"),
             ("https://127.0.0.1:9000/", &[], "origin"),
             ("http://127.0.0.1:9000@evil.example/", &[], "url"),
@@ -335,6 +324,8 @@ pub(super) mod tests {
             ("http://127.0.0.1:9000/", &[("content-length", "0")], "header"),
             ("http://127.0.0.1:9000/", &[("Keep-Alive", "timeout=5")], "header"),
             ("http://127.0.0.1:9000/", &[("proxy-authorization", "x")], "header"),
+            ("http://127.0.0.1:9000/", &[("range", "bytes=0-3")], "header"),
+            ("http://127.0.0.1:9000/", &[("If-Range", "x")], "header"),
             ("http://127.0.0.1:9000/", &[("x", "a\r\nb: c")], "header"),
             ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
         ];

@@ -2,6 +2,7 @@
 
 use super::super::egress::ConnectError;
 use super::super::log::printable;
+use super::super::secrets::Misuse;
 use super::contract;
 
 const DETAIL_BYTES_MAX: usize = 1 << 10;
@@ -43,4 +44,8 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+pub(super) fn misused(misuse: &Misuse) -> contract::HttpError {
+    denied(misuse.why.code(), &misuse.to_string())
 }

@@ -9,8 +9,9 @@ use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::header::{
     ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap,
-    HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    HeaderName, HeaderValue, IF_RANGE, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
+use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Uri};
 use url::Url;
 
@@ -22,6 +23,7 @@ use super::{contract, denied, misused};
 const URL_BYTES_MAX: usize = 8 << 10;
 const HEADERS_COUNT_MAX: usize = 64;
 const HEADERS_BYTES_MAX: usize = 16 << 10;
+const FILLED_BYTES_MAX: usize = 64 << 10;
 
 /// Headers that frame or route a message: the engine writes them itself.
 const OURS: [HeaderName; 9] = [
@@ -35,6 +37,9 @@ const OURS: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+
+/// Headers that ask for a piece of an answer, which may be a piece of a secret.
+const PARTIAL: [HeaderName; 2] = [RANGE, IF_RANGE];
 
 /// A URL that the grant allows, taken apart.
 #[derive(Clone, Debug)]
@@ -82,9 +87,9 @@ pub(super) fn checked(
     let mut body = filled.map_or_else(|| Bytes::from(request.body), Bytes::from_owner);
     let mut headers = headers(&request.headers, &body, fill)?;
     let filled = fill.path(&target.path).map_err(|misuse| misused(&misuse))?;
-    let uri = origin_form(filled.as_ref().map_or(&target.path, |filled| filled))?;
-    if fill.has_filled() {
-        // What is searched for secrets is what was sent, not a packed form of it.
+    let uri = origin_form(filled.map_or_else(|| target.path.clone().into(), Bytes::from_owner))?;
+    if fill.may_fill() {
+        // A packed answer cannot be searched for secrets.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     if request.coding == contract::Coding::Gzip {
@@ -109,7 +114,8 @@ fn headers(
     if asked.len() > HEADERS_COUNT_MAX || bytes > HEADERS_BYTES_MAX {
         return Err(denied("headers", "more than 64 headers or 16 KiB of them"));
     }
-    let mut headers = HeaderMap::with_capacity(asked.len() + 2);
+    let mut headers = HeaderMap::with_capacity(asked.len() + 3);
+    let mut filled_bytes = 0;
     for (name, value) in asked {
         let shown = printable(name, 64);
         let name = HeaderName::from_bytes(name.as_bytes())
@@ -117,16 +123,27 @@ fn headers(
         if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
             return Err(denied("header", &format!("`{name}` is written by the engine")));
         }
+        if PARTIAL.contains(&name) {
+            let detail = format!("`{name}` would show a secret in parts, and is not sent");
+            return Err(denied("header", &detail));
+        }
         let filled = fill.header(name.as_str(), value, body).map_err(|misuse| misused(&misuse))?;
-        let made = match &filled {
-            Some(filled) => HeaderValue::from_bytes(filled),
+        let is_secret = filled.is_some();
+        let made = match filled {
+            Some(filled) => {
+                filled_bytes += filled.len();
+                HeaderValue::from_maybe_shared(Bytes::from_owner(filled))
+            }
             None => HeaderValue::from_str(value),
         };
         let mut value = made.map_err(|_| {
             denied("header", &format!("the value of `{name}` has control characters"))
         })?;
-        value.set_sensitive(filled.is_some());
+        value.set_sensitive(is_secret);
         headers.append(name, value);
+    }
+    if filled_bytes > FILLED_BYTES_MAX {
+        return Err(denied("headers", "more than 64 KiB of headers with credentials filled in"));
     }
     Ok(headers)
 }
@@ -142,11 +159,10 @@ fn host_header(url: &Url) -> HeaderValue {
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-fn origin_form(path: &str) -> Result<Uri, contract::HttpError> {
+fn origin_form(path: Bytes) -> Result<Uri, contract::HttpError> {
     // A path that begins with `//` would read as an authority.
-    Uri::builder()
-        .path_and_query(path)
-        .build()
+    PathAndQuery::from_maybe_shared(path)
+        .map(Uri::from)
         .map_err(|_| denied("url", "the URL's path cannot be sent"))
 }
 

@@ -248,6 +248,16 @@ impl Keyring {
         self.sent.push(Sent { stand: stand.clone(), spellings: spellings_of_sent(value) });
     }
 
+    /// Whether there is any secret that may be sent to `to`.
+    pub fn may_fill_toward(&self, to: &str) -> bool {
+        self.credentials.redactor_toward(to).is_some()
+    }
+
+    /// It stands for no secret.
+    pub fn is_empty(&self) -> bool {
+        self.credentials.is_empty()
+    }
+
     /// Notes that a component put a placeholder where it must not be.
     pub(super) fn misused(&mut self, misuse: &Misuse) {
         if self.misuses.len() < MISUSES_MAX {
@@ -282,11 +292,6 @@ impl Keyring {
         let first = without(bytes, self.sent_to(peer));
         let second = redactor.redacted(first.as_deref().unwrap_or(bytes));
         second.or(first)
-    }
-
-    /// Whether `peer` may be given any of these secrets.
-    pub(in super::super) fn knows_secrets_of(&self, peer: &str) -> bool {
-        self.credentials.redactor_toward(peer).is_some()
     }
 
     /// Redacts a body that `peer` answered. One that was cut may end in the middle of a secret.

@@ -358,7 +358,6 @@ fn nothing_is_filled_toward_another_origin_or_in_clear_text() {
         let mut fill = Fill::new(&mut keyring, Toward { to, is_safe });
         let refused = fill.header("authorization", &value, b"").unwrap_err();
         assert_eq!((refused.why, refused.why.code()), (why, why.code()), "{to}");
-        assert!(!fill.has_filled());
     }
 }
 
