@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
 KINDS := $(notdir $(patsubst %/,%,$(dir $(wildcard components/*/component.toml))))
+# Components that attack: one that every test site has, and those that a test asks for.
+HOSTILE := hostile $(notdir $(patsubst %/,%,$(dir $(wildcard tests/hostile/*/component.toml))))
 WASM := target/wasm32-wasip2/component
 CAMPANILE := target/release/campanile --config packaging/dev.toml
 
@@ -47,15 +49,18 @@ components: setup ## Build every folder under components/ to Wasm, into target/c
 	@$(call lock,target/components,$(KINDS))
 
 hostile: setup
-	cargo build --profile component --target wasm32-wasip2 --package=campanile-hostile
-	@install -D -m 644 $(WASM)/campanile_hostile.wasm target/test-components/hostile/component.wasm
-	@install -m 644 tests/hostile/component.toml target/test-components/hostile/component.toml
+	cargo build --profile component --target wasm32-wasip2 $(addprefix --package=campanile-,$(HOSTILE))
+	@for kind in $(HOSTILE); do \
+		case $$kind in hostile) from=tests/hostile; to=test-components;; *) from=tests/hostile/$$kind; to=hostile-components;; esac; \
+		install -D -m 644 $(WASM)/campanile_$${kind//-/_}.wasm target/$$to/$$kind/component.wasm; \
+		install -m 644 $$from/component.toml target/$$to/$$kind/component.toml; \
+	done
 	@$(call lock,target/test-components,hostile)
 
 lint: setup-test ## Format, lints, licenses.
 	cargo fmt --all --check
 	cargo clippy --release --all-targets -- -D warnings
-	cargo clippy --profile component --target wasm32-wasip2 $(addprefix --package=,$(KINDS)) --package=campanile-hostile -- -D warnings
+	cargo clippy --profile component --target wasm32-wasip2 $(addprefix --package=,$(KINDS)) $(addprefix --package=campanile-,$(HOSTILE)) -- -D warnings
 	.tools/bin/cargo-deny --log-level error check bans licenses sources
 
 audit: ## Look for known vulnerabilities in the dependencies (not part of `make test`).

@@ -11,6 +11,7 @@ mod asked;
 mod body;
 mod components;
 mod edits;
+mod egress;
 mod endpoints;
 mod files;
 mod guard;

@@ -14,6 +14,7 @@ mod completions;
 mod component;
 mod deliveries;
 mod diff;
+mod egress;
 mod endpoint;
 mod exit;
 mod export;
@@ -100,6 +101,11 @@ enum Command {
         #[command(subcommand)]
         command: component::ComponentCommand,
     },
+    /// See what may go out through an endpoint, and why not
+    Egress {
+        #[command(subcommand)]
+        command: egress::EgressCommand,
+    },
     /// Look after stored secrets and their keys
     Secret {
         #[command(subcommand)]
@@ -137,6 +143,7 @@ impl Command {
             Self::Export(args) => export::run(args, common, out).await,
             Self::Audit(args) => audit::run(args, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
+            Self::Egress { command } => egress::run(command, common, out).await,
             Self::Secret { command } => secret::run(command, common, out).await,
             Self::Completions(args) => completions::run(&args, out),
             Self::Man(args) => man::run(&args, out),

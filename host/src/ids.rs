@@ -4,6 +4,7 @@
 //! process. Ids of tenants, endpoints and recipients are given by the store and never reused.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 
@@ -204,6 +205,18 @@ impl Secret {
         Self(Zeroizing::new(value))
     }
 
+    /// All that `from` gives, at most `bytes_max` bytes, in memory that is ours and is wiped. It never
+    /// grows: a text that has to move leaves a copy of itself behind.
+    pub fn read(from: impl Read, bytes_max: usize) -> io::Result<Self> {
+        // The reader looks for room even where there is nothing more to come.
+        const SPARE: usize = 64;
+        let mut text = Zeroizing::new(String::with_capacity(bytes_max.saturating_add(SPARE)));
+        let room = text.capacity();
+        from.take(u64::try_from(bytes_max).unwrap_or(u64::MAX)).read_to_string(&mut text)?;
+        debug_assert_eq!(text.capacity(), room, "it was moved");
+        Ok(Self(text))
+    }
+
     /// The only way out. Call it where the bytes go on the wire, nowhere else.
     pub fn expose(&self) -> &str {
         &self.0
@@ -242,6 +255,19 @@ mod tests {
         {
             assert_eq!(wrong.parse::<DeliveryId>(), Err(IdError::Delivery), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_read_is_cut_at_its_bound_and_never_moves() {
+        let text = "s".repeat(100_000);
+        for (bytes_max, expected) in
+            [(0, 0), (1, 1), (4096, 4096), (100_000, 100_000), (200_000, 100_000)]
+        {
+            let secret = Secret::read(text.as_bytes(), bytes_max).unwrap();
+            assert_eq!(secret.expose().len(), expected, "{bytes_max}");
+        }
+        let wrong = Secret::read(&b"\xff"[..], 10).unwrap_err();
+        assert_eq!(wrong.kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod ingest;
 pub mod printable;
 pub mod privileged;
+pub mod process;
 pub mod queue;
 pub mod records;
 pub mod roster;

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use campanile::cli::{self, Args, Failure};
+use campanile::process;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let Err(error) = start(args) else { return ExitCode::SUCCESS };
+    // Before the first thread, and before any secret is read.
+    let hardened = process::harden().map_err(anyhow::Error::from);
+    let Err(error) = hardened.and_then(|()| start(Args::parse())) else { return ExitCode::SUCCESS };
     // If stderr is gone, the exit code still tells.
     let _ = tell(&error);
     ExitCode::from(error.downcast_ref::<Failure>().map_or(1, |failure| failure.exit as u8))

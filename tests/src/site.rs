@@ -25,7 +25,9 @@ pub struct Site {
     recipients: Map<String, Value>,
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
-    has_egress_grant: bool,
+    environment: Vec<(&'static str, PathBuf)>,
+    /// `[[egress.grant]]` tables.
+    egress_grant: String,
     _turn: Turn,
 }
 
@@ -54,7 +56,8 @@ impl Site {
             endpoints,
             recipients,
             address_space: None,
-            has_egress_grant: true,
+            environment: Vec::new(),
+            egress_grant: EGRESS_GRANT.to_owned(),
             _turn: turn,
         };
         site.build_in();
@@ -91,8 +94,21 @@ impl Site {
 
     /// Lets endpoints reach public addresses alone: not the servers of tests.
     #[must_use]
-    pub fn without_egress_grant(mut self) -> Self {
-        self.has_egress_grant = false;
+    pub fn without_egress_grant(self) -> Self {
+        self.with_egress_grant("")
+    }
+
+    /// Lets endpoints reach what these tables say, beside public addresses.
+    #[must_use]
+    pub fn with_egress_grant(mut self, tables: &str) -> Self {
+        tables.clone_into(&mut self.egress_grant);
+        self
+    }
+
+    /// Sets a variable in the environment of what is started here.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, path: PathBuf) -> Self {
+        self.environment.push((name, path));
         self
     }
 
@@ -188,6 +204,7 @@ impl Site {
             }
         };
         command.arg("--config").arg(config).kill_on_drop(true);
+        command.env_remove("CREDENTIALS_DIRECTORY").envs(self.environment.iter().cloned());
         command
     }
 
@@ -213,15 +230,22 @@ impl Site {
             }
             text += &(lines.join("\n") + "\n");
         }
-        if self.has_egress_grant {
-            text += EGRESS_GRANT;
-        }
-        text
+        text + &self.egress_grant
     }
 
     /// Where its components are, each a folder or a link to one.
     pub fn components(&self) -> PathBuf {
         self.folder.path().join("components")
+    }
+
+    /// Has a component of the hostile corpus that others do not have, as if it were built in.
+    #[must_use]
+    pub fn with_hostile(self, kind: &str) -> Self {
+        let from = target().join("hostile-components").join(kind);
+        assert!(from.is_dir(), "component `{kind}` is not built; run `make hostile`");
+        symlink(from, self.components().join(kind)).expect("a link in a folder of our own");
+        self.build_in();
+        self
     }
 
     /// Lets every component that is there now be used without anybody's approval. So it is for those

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, alerts, components, endpoints, files, history, recipients, secrets, trials, views,
+    Api, alerts, components, egress, endpoints, files, history, recipients, secrets, trials, views,
 };
 
 #[derive(OpenApi)]
@@ -63,6 +63,8 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .routes(routes!(recipients::show, recipients::replace, recipients::remove))
         .routes(routes!(recipients::pause))
         .routes(routes!(recipients::resume))
+        .routes(routes!(egress::explain))
+        .routes(routes!(egress::grant))
         .routes(routes!(secrets::list))
         .routes(routes!(secrets::rotate))
         .routes(routes!(files::apply))

@@ -89,6 +89,13 @@ impl Problem {
         problem
     }
 
+    /// Something that is stored, and cannot be used.
+    pub(super) fn unusable(problems: Vec<config::Problem>) -> Self {
+        let mut problem = Self::bad_setup(problems);
+        problem.detail = "it cannot be used as it is stored; `errors` says why".to_owned();
+        problem
+    }
+
     pub(super) fn unauthorized(basic: bool) -> Self {
         let detail = "this needs a token; send `Authorization: Bearer <token>`, the token from \
                       `admin.token` or `ingest.token` in the data folder";

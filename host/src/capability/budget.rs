@@ -141,6 +141,11 @@ impl CallBudget {
         usize::try_from(self.0.in_bytes.load(Ordering::Relaxed)).unwrap_or(usize::MAX)
     }
 
+    /// Counts a limit that a door keeps by itself.
+    pub(super) fn hit(&self, limit: Limit) {
+        self.0.hits.count(limit);
+    }
+
     fn take(&self, from: &AtomicU64, amount: u64, error: BudgetError) -> Result<(), BudgetError> {
         let taken = from
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(amount));

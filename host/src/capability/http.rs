@@ -32,6 +32,7 @@ use super::log::printable;
 use super::secrets::{Fill, Keyring, Misuse, Toward};
 use crate::delivery::Seen;
 use crate::runtime::bindings::http as contract;
+use crate::telemetry::Limit;
 
 const URL_BYTES_MAX: usize = 8 << 10;
 const HEADERS_COUNT_MAX: usize = 64;
@@ -260,6 +261,9 @@ impl HttpDoor {
         let missed =
             usize::from(ending == contract::Ending::Capped && body.len() == calls.in_left());
         let _ = calls.take_in(body.len() + missed);
+        if ending == contract::Ending::Capped && missed == 0 {
+            calls.hit(Limit::Response);
+        }
         self.seen.answer_sha256 = Some(Sha256::digest(&body).into());
         if ending == contract::Ending::Complete {
             self.gate.pool.give_back(key, connection);

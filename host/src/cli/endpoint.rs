@@ -6,7 +6,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::assign::Assigned;
-use super::client::Target;
+use super::client::{Target, segment};
+use super::egress;
 use super::named::{self, NameArgs, PauseArgs, SettingsFile, What, read_name};
 use super::output::{self, cell, plain, when};
 use super::{Common, Failure};
@@ -147,14 +148,23 @@ async fn show(
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
     let client = args.target.client(common, Role::Admin)?;
-    let object = WHAT.get(&client, &args.name).await?;
+    let mut object = WHAT.get(&client, &args.name).await?;
+    // What an unusable endpoint would reach is not known.
+    if object["state"] != "unusable" {
+        let path = format!("/v1/endpoints/{}/grant", segment(&args.name));
+        object["reaches"] = client.get(&path).await?.good()?["rules"].take();
+    }
     if common.json {
         return Ok(output::json(out, &object)?);
     }
     let kind = cell(&object["kind"]);
     writeln!(out, "endpoint {} ({})", args.name, plain(&kind))?;
     named::about(out, &object)?;
-    named::settings(out, &client, &kind, &object).await
+    named::settings(out, &client, &kind, &object).await?;
+    if !object["reaches"].is_null() {
+        writeln!(out, "reaches:")?;
+    }
+    Ok(egress::lines(out, &object["reaches"])?)
 }
 
 async fn remove(

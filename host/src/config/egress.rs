@@ -4,14 +4,19 @@
 //! Not here: the files that are named (`egress::Policy` reads them), and what applies to one
 //! endpoint (`egress::Way`).
 
+mod proxy;
+
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv6Net};
 use serde::Deserialize;
 use toml::{Table, Value};
-use url::{Host, Url};
+
+use proxy::PROXY;
+pub use proxy::{ProxyAddress, ProxyChoice};
 
 use super::plain_path;
 use super::reading::Reading;
@@ -48,24 +53,6 @@ pub struct EgressGrant {
     pub client: Option<ClientFiles>,
 }
 
-/// What a grant says about a proxy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProxyChoice {
-    /// Written as `none`.
-    Direct,
-    Through {
-        address: ProxyAddress,
-        authorization_file: Option<PathBuf>,
-    },
-}
-
-/// `http://host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyAddress {
-    pub host: Host<String>,
-    pub port: u16,
-}
-
 /// Certificate and key that a server asks for, in PEM.
 #[derive(Clone, Debug)]
 pub struct ClientFiles {
@@ -85,6 +72,16 @@ pub enum NamePattern {
 pub struct PortRange {
     pub first: u16,
     pub last: u16,
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            self.first.fmt(f)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
+    }
 }
 
 /// The `[tenant.NAME]` table: the most that a tenant's endpoints may do.
@@ -114,7 +111,8 @@ impl NamePattern {
             text.strip_suffix('*').map_or((text, false), |beginning| (beginning, true));
         let is_name = !name.contains('*') && (is_beginning || !name.is_empty());
         let name = name.to_owned();
-        is_name.then(|| if is_beginning { Self::Beginning(name) } else { Self::Exact(name) })
+        let pattern = if is_beginning { Self::Beginning(name) } else { Self::Exact(name) };
+        is_name.then_some(pattern)
     }
 }
 
@@ -136,24 +134,6 @@ impl PortRange {
             _ => return None,
         };
         (range.first > 0 && range.first <= range.last).then_some(range)
-    }
-}
-
-impl ProxyAddress {
-    fn read(text: &str) -> Option<Self> {
-        // The port has to be said: there is no usual one for proxies.
-        let (_, port) = text.strip_suffix('/').unwrap_or(text).rsplit_once(':')?;
-        let port = digits(port).filter(|port| *port > 0)?;
-        let url = Url::parse(text).ok()?;
-        let is_plain = url.scheme() == "http"
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.port_or_known_default() == Some(port);
-        let host = url.host()?.to_owned();
-        is_plain.then_some(Self { host, port })
     }
 }
 
@@ -205,9 +185,6 @@ impl Default for GrantTable {
         }
     }
 }
-
-const PROXY: &str = "expected an HTTP proxy with its port, such as `http://proxy.example:3128`; \
-                     user and password belong into `proxy_authorization_file`";
 
 impl EgressConfig {
     /// Takes `[egress]` out of `top`. Paths are resolved against `base`.
@@ -282,7 +259,7 @@ impl EgressGrant {
         }
         let path = |path: &PathBuf| plain_path(&base.join(path));
         Self {
-            proxy: proxy(place, &table, base, reading),
+            proxy: proxy::choice(place, &table, base, reading),
             client: client(place, &table, base, reading),
             endpoints: each(
                 reading,
@@ -320,31 +297,6 @@ impl EgressGrant {
             clear_text: table.clear_text,
         }
     }
-}
-
-fn proxy(
-    place: &str,
-    table: &GrantTable,
-    base: &Path,
-    reading: &mut Reading,
-) -> Option<ProxyChoice> {
-    let authorization_file =
-        table.proxy_authorization_file.as_ref().map(|path| plain_path(&base.join(path)));
-    let text = match table.proxy.as_deref() {
-        Some(text) if text != "none" => text,
-        other => {
-            if authorization_file.is_some() {
-                let expected = "expected beside a `proxy` in the same grant";
-                reading.problem(&format!("{place}.proxy_authorization_file"), expected);
-            }
-            return other.map(|_| ProxyChoice::Direct);
-        }
-    };
-    let Some(address) = ProxyAddress::read(text) else {
-        reading.problem(&format!("{place}.proxy"), PROXY);
-        return None;
-    };
-    Some(ProxyChoice::Through { address, authorization_file })
 }
 
 fn client(

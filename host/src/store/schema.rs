@@ -10,12 +10,13 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4361_6d70;
 
 /// Step `n` takes a store from version `n` to `n + 1`. Steps that were released never change.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
     include_str!("schema/005.sql"),
+    include_str!("schema/006.sql"),
 ];
 
 /// Checkpoints are started by the writer, never by a commit.

@@ -4,7 +4,7 @@
 //! and compares in constant time.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -69,19 +69,16 @@ pub fn read(path: &Path) -> Result<Secret, TokenError> {
     if about.mode() & 0o077 != 0 {
         return Err(TokenError::Open { path: path.to_owned(), mode: about.mode() & 0o777 });
     }
-    let mut text = String::new();
+    let malformed = || TokenError::Malformed { path: path.to_owned() };
     // One more than fits, with a line end, shows that the file is too long.
-    let read = file.take(LENGTH_MAX as u64 + 3).read_to_string(&mut text);
-    let token = text.trim_end_matches(['\r', '\n']);
+    let text = Secret::read(file, LENGTH_MAX + 3).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidData => malformed(),
+        _ => TokenError::io(path, source),
+    })?;
+    let token = text.expose().trim_end_matches(['\r', '\n']);
     let fits = (LENGTH_MIN..=LENGTH_MAX).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
-    match read {
-        Err(source) if source.kind() != io::ErrorKind::InvalidData => {
-            Err(TokenError::io(path, source))
-        }
-        Ok(_) if fits => Ok(Secret::new(token.to_owned())),
-        _ => Err(TokenError::Malformed { path: path.to_owned() }),
-    }
+    if fits { Ok(Secret::new(token.to_owned())) } else { Err(malformed()) }
 }
 
 fn make(path: &Path) -> Result<Secret, TokenError> {

@@ -1,6 +1,7 @@
 //! Whom a trial is made with: a saved recipient, or settings that are not saved (yet).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::Problem;
 use crate::dispatch::Destination;
@@ -44,6 +45,10 @@ pub(super) struct Aim {
     pub(super) destination: Arc<Destination>,
     pub(super) filter: Arc<Filter>,
 }
+
+/// Secrets that are not saved have another version in each try, so that no connection is shared with
+/// one that proved itself by others.
+static TRIES: AtomicU64 = AtomicU64::new(0);
 
 /// Name of a recipient that is not saved.
 const UNSAVED: &str = "unsaved";
@@ -168,7 +173,7 @@ fn taken(place: &str, mut laid: Laid) -> Result<(Settings, Secrets), TargetError
     if !found.is_empty() {
         return Err(problems(place, found));
     }
-    let secrets = laid.secrets(0);
+    let secrets = laid.secrets(u64::MAX - TRIES.fetch_add(1, Ordering::Relaxed));
     Ok((laid.settings, secrets))
 }
 

@@ -240,4 +240,19 @@ mod tests {
             assert_eq!(read, is_good.then(|| vec![id]), "{what}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_is_read_or_refused(
+            text in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            lines in proptest::collection::vec("campanile-key-1 [A-Za-z0-9+/]{43}=", 1..4),
+        ) {
+            for text in [text, lines.join("\n").into_bytes()] {
+                if let Some(keys) = Keys::parse(&text) {
+                    let again = Keys::parse(keys.text().as_bytes()).unwrap();
+                    proptest::prop_assert_eq!(again.ids(), keys.ids());
+                }
+            }
+        }
+    }
 }

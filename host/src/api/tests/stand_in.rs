@@ -15,7 +15,7 @@ use super::peer::{self, Answer, Peer};
 use crate::capability::egress::{Connector, Pool};
 use crate::capability::http::HttpGate;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeySource};
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
 use crate::dispatch::backoff::Backoff;
 use crate::dispatch::{RetryPolicy, Site, Slots};
@@ -69,7 +69,8 @@ impl StandIn {
             zone: TimeZone::UTC,
         };
         let kinds = Kinds::new(Arc::new(Catalog::default()), site);
-        let vault = Vault::open_key(&config.key, false).unwrap();
+        let key = KeySource::File(folder.path().join("secrets.key"));
+        let vault = Vault::open_key(&key, false).unwrap();
         let roster = Roster::open(&store, &queue, kinds, vault.clone()).await.unwrap();
         let trial = Arc::new(Trial {
             runtime,

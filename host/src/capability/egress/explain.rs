@@ -103,7 +103,10 @@ impl Connector {
                     self.address(grant, address, port, told);
                 }
             }
-            Err(error) => told.refused("name", cause(&error)),
+            Err(error) => {
+                let source = std::error::Error::source(&error).map(ToString::to_string);
+                told.refused("name", format!("{error}: {}", source.unwrap_or_default()));
+            }
         }
         match grant.way.proxy() {
             Some(proxy) => {
@@ -153,9 +156,39 @@ impl Connector {
     }
 }
 
+impl Grant {
+    /// Everything that it lets through, rule by rule; nothing is resolved.
+    pub fn rules(&self) -> Vec<Line> {
+        let mut told = Told::default();
+        for one in self.origins() {
+            told.passed(
+                "origin",
+                format!("{}: {}; paths from {}", one.origin, one.methods, one.path),
+            );
+        }
+        for target in self.targets() {
+            told.passed("target", target.to_string());
+        }
+        if self.origins().is_empty() && self.targets().is_empty() {
+            told.note("origin", "none".to_owned());
+        }
+        self.way.tell(&mut |rule, text| told.passed(rule, text));
+        let proxy = self.way.proxy().map(|proxy| format!("through {}:{}", proxy.host, proxy.port));
+        told.note("proxy", proxy.unwrap_or_else(|| "directly".to_owned()));
+        let clear = if self.way.clear_text() { "may" } else { "do not" };
+        told.note("clear text", format!("credentials {clear} go over unencrypted connections"));
+        told.note("tls", trusted(self));
+        told.0
+    }
+}
+
 fn tls(grant: &Grant, host: &Host<String>) -> String {
+    format!("for the name {host}, {}", trusted(grant))
+}
+
+fn trusted(grant: &Grant) -> String {
     let identity = grant.way.tls();
-    let mut text = format!("for the name {host}, by the public authorities");
+    let mut text = "by the public authorities".to_owned();
     let own = identity.authorities.len();
     if own > 0 {
         text += &format!(" and {own} more");
@@ -209,14 +242,4 @@ impl Told {
     fn add(&mut self, rule: &str, standing: Standing, text: String) {
         self.0.push(Line { rule: rule.to_owned(), standing, text });
     }
-}
-
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }

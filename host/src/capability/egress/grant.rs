@@ -3,6 +3,7 @@
 //! Promise: exact origins and targets, nothing like them; two grants that differ in anything never
 //! share a connection.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -53,17 +54,30 @@ impl Methods {
         self.0 & Self::bit(method) != 0
     }
 
+    const KNOWN: [Method; 7] = [
+        Method::GET,
+        Method::HEAD,
+        Method::OPTIONS,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+    ];
+
     fn bit(method: &Method) -> u8 {
-        const KNOWN: [Method; 7] = [
-            Method::GET,
-            Method::HEAD,
-            Method::OPTIONS,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-        ];
-        KNOWN.iter().position(|known| known == method).map_or(0, |at| 1 << at)
+        Self::KNOWN.iter().position(|known| known == method).map_or(0, |at| 1 << at)
+    }
+}
+
+impl fmt::Display for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::ALL {
+            return f.write_str("any method");
+        }
+        let own = Self::KNOWN.iter().filter(|method| self.contains(method));
+        let names: Vec<_> = own.map(Method::as_str).collect();
+        f.write_str(if names.is_empty() { "no method" } else { "" })?;
+        f.write_str(&names.join(", "))
     }
 }
 

@@ -20,6 +20,12 @@ const AGE_MAX: Duration = Duration::from_secs(5);
 pub(super) struct OwnAddresses(Mutex<Option<(Instant, Arc<[IpAddr]>)>>);
 
 impl OwnAddresses {
+    /// A machine of a test.
+    #[cfg(test)]
+    pub(super) fn of(addresses: &[IpAddr]) -> Self {
+        Self(Mutex::new(Some((Instant::now(), addresses.into()))))
+    }
+
     /// `Err`: the kernel does not tell. Then no address can be said not to be ours.
     pub(super) fn list(&self) -> io::Result<Arc<[IpAddr]>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -151,8 +150,5 @@ fn read(path: &Path, is_private: bool) -> Result<Secret, String> {
     if is_private && mode & 0o077 != 0 {
         return Err(format!("expected `{shown}` to be readable by its owner alone; chmod 0600 it"));
     }
-    let mut content = String::new();
-    let bytes_max = u64::try_from(PEM_BYTES_MAX).unwrap_or(u64::MAX);
-    file.take(bytes_max).read_to_string(&mut content).map_err(unreadable)?;
-    Ok(Secret::new(content))
+    Secret::read(file, PEM_BYTES_MAX).map_err(unreadable)
 }

@@ -123,6 +123,21 @@ impl Way {
         self.unix_datagrams.iter().any(|granted| granted == path)
     }
 
+    /// Tells what it opens, each with the name of the rule.
+    pub(super) fn tell(&self, told: &mut impl FnMut(&str, String)) {
+        told("port", format!("at public addresses: {}", listed(&self.ports)));
+        for opening in &self.openings {
+            let (networks, ports) = (listed(&opening.networks), listed(&opening.ports));
+            told("network", format!("{networks} at {ports}, by a grant of the operator"));
+        }
+        if !self.nat64.is_empty() {
+            told("nat64", format!("IPv4 addresses are looked for in {}", listed(&self.nat64)));
+        }
+        for path in &self.unix_datagrams {
+            told("socket", format!("{}, by a grant of the operator", path.display()));
+        }
+    }
+
     /// Whether `port` is open anywhere: what a name leads to is not known yet.
     pub fn port(&self, port: u16) -> bool {
         let opened = self.openings.iter().flat_map(|opening| &opening.ports);
@@ -183,6 +198,13 @@ impl Way {
         hash.update(self.proxy.as_ref().map_or([0; 32], |proxy| proxy.hash));
         hash.update(self.tls.hash());
     }
+}
+
+fn listed(all: &[impl std::fmt::Display]) -> String {
+    if all.is_empty() {
+        return "none".to_owned();
+    }
+    all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn rule_of(part: Part, own: &OwnAddresses) -> Option<Rule> {

@@ -45,6 +45,13 @@ fn night() -> Value {
     })
 }
 
+fn granted() -> Value {
+    json!({ "rules": [
+        {"rule": "origin", "standing": "passed", "text": "https://a:443: POST; paths from /"},
+        {"rule": "proxy", "standing": "note", "text": "directly"},
+    ] })
+}
+
 fn kind() -> Value {
     json!({
         "name": "webhook",
@@ -173,18 +180,21 @@ async fn showing_tells_everything_but_secrets() {
     let gone = json!({"code": "not-found", "detail": "there is no such kind"});
     let peer = Peer::answering([
         ok(ops()),
+        ok(granted()),
         ok(kind()),
         ok(night()),
         ok(ops()),
         ok(kind()),
         ok(ops()),
+        ok(granted()),
         (404, None, gone),
     ])
     .await;
     let printed = run(&peer, &["endpoint", "show", "ops"]).await.unwrap();
     let expected = "endpoint ops (webhook)\nstate: active\nrevision: 7\n\
                     created: 2026-09-21T14:13:20Z\nchanged: 2026-09-21T14:13:20Z\nsettings:\n  \
-                    headers = {\"a\":\"1\"}\n  token = (secret)\n  url = \"https://a\"\n";
+                    headers = {\"a\":\"1\"}\n  token = (secret)\n  url = \"https://a\"\nreaches:\n\
+                    + origin:      https://a:443: POST; paths from /\n  proxy:       directly\n";
     assert_eq!(printed, expected);
     let printed = run(&peer, &["recipient", "show", "night"]).await.unwrap();
     for line in [
@@ -199,7 +209,7 @@ async fn showing_tells_everything_but_secrets() {
     }
     let printed = run(&peer, &["endpoint", "show", "ops"]).await.unwrap();
     assert_eq!(printed.matches("(secret)").count(), 3, "{printed}");
-    assert_eq!(peer.lines()[1], "GET /v1/kinds/webhook");
+    assert_eq!(peer.lines()[1..3], ["GET /v1/endpoints/ops/grant", "GET /v1/kinds/webhook"]);
 }
 
 #[tokio::test]
@@ -406,4 +416,30 @@ async fn an_audit_that_is_broken_fails_and_one_that_is_whole_gives_its_head() {
     let failure = run(&peer, &["audit", "verify"]).await.unwrap_err();
     let told = chain(&failure);
     assert!(failure.exit == Exit::Failed && told.contains("changed at entry 4"), "{told}");
+}
+
+#[tokio::test]
+async fn what_does_not_go_out_is_told_rule_by_rule_and_fails() {
+    let lines = json!([
+        {"rule": "normal form", "standing": "note", "text": "https://b:443"},
+        {"rule": "origin", "standing": "refused", "text": "`https://b:443` is not\u{1b}[2J granted"},
+    ]);
+    let refused = json!({"endpoint": "ops", "to": "https://b", "allowed": false, "lines": lines});
+    let passed = json!({"endpoint": "ops", "to": "https://a", "allowed": true, "lines": []});
+    let peer = Peer::answering([ok(refused), ok(passed)]).await;
+    let args = ["egress", "explain", "https://b", "--endpoint", "ops", "--method", "GET"];
+    let failure = run(&peer, &args).await.unwrap_err();
+    assert_eq!(failure.exit, Exit::Failed);
+    let told = chain(&failure);
+    for part in [
+        "  normal form: https://b:443\n- origin:      `https://b:443` is not\\u{1b}[2J granted\n",
+        "`https://b` does not go out through ops",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    run(&peer, &["egress", "explain", "https://a", "--endpoint", "ops"]).await.unwrap();
+    let heard = peer.heard();
+    assert_eq!(heard[0].line, "POST /v1/egress/explain");
+    assert_eq!(heard[0].body, json!({"endpoint": "ops", "to": "https://b", "method": "GET"}));
+    assert_eq!(heard[1].body["method"], "POST");
 }

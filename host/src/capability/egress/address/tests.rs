@@ -231,6 +231,30 @@ fn an_address_of_this_machine_is_refused_on_every_port_but_a_granted_one() {
     }
 }
 
+#[test]
+fn a_public_address_of_this_machine_is_none_for_endpoints() {
+    let own: Vec<IpAddr> = ["8.8.8.8", "2606:4700::7"].map(|one| one.parse().unwrap()).into();
+    let site = "[egress]\nnat64_prefixes = ['64:ff9b::/96']\n[[egress.grant]]\n\
+                endpoints = ['hook']\nnetworks = ['2606:4700::7']\nports = [25]";
+    let way = way(site);
+    let table = [
+        ("8.8.8.8", 443, Some("8.8.8.8")),
+        ("::ffff:8.8.8.8", 443, Some("8.8.8.8")),
+        ("64:ff9b::8.8.8.8", 443, Some("8.8.8.8")),
+        ("2a00::5efe:8.8.8.8", 443, Some("8.8.8.8")),
+        ("8.8.8.9", 443, None),
+        ("2606:4700::7", 443, Some("2606:4700::7")),
+        ("2606:4700::7", 25, None),
+        ("2606:4700::8", 443, None),
+    ];
+    for (address, port, expected) in table {
+        let judged = way.judge(address.parse().unwrap(), port, &OwnAddresses::of(&own));
+        let expected =
+            expected.map(|own| Barred::Address { address: own.parse().unwrap(), rule: Rule::Own });
+        assert_eq!(judged.err(), expected, "{address} at {port}");
+    }
+}
+
 /// Every special range, by any of its addresses.
 fn special() -> impl Strategy<Value = Ipv4Addr> {
     let ranges = SPECIAL_V4.map(|(network, _)| network);

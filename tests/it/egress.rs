@@ -1,0 +1,81 @@
+//! What endpoints reach without the operator's grant, and with it.
+
+use campanile_tests::alerts::native;
+use campanile_tests::capture::Capture;
+use campanile_tests::eventually;
+use campanile_tests::site::Site;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_address_of_this_machine_is_refused_when_an_endpoint_is_saved_without_a_grant() {
+    let capture = Capture::answering([200]).await;
+    let port = capture.address().port();
+    let site = Site::new().await.without_egress_grant();
+    let site = site.set("tenant.default.ports", &format!("[{port}]"));
+    let engine = site.start_as_it_was().await;
+    let spellings = ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"];
+    for host in spellings {
+        let url = format!("http://{host}:{port}/the-path-is-a-secret");
+        let hook = json!({"kind": "webhook", "settings": {"url": url}});
+        let answer = engine.call("PUT", "/v1/endpoints/hook", &hook).await;
+        let said = answer.text();
+        assert_eq!(answer.status, 422, "{host}: {said}");
+        assert_eq!(answer.json()["errors"][0]["place"], "settings", "{host}: {said}");
+        assert!(said.contains("only the operator can grant ([[egress.grant]])"), "{host}: {said}");
+        assert!(!said.contains("the-path-is-a-secret"), "{said}");
+    }
+    // A port beside the tenant's, whatever the name leads to.
+    let hook = json!({"kind": "webhook", "settings": {"url": "https://hooks.example:8443"}});
+    let answer = engine.call("PUT", "/v1/endpoints/hook", &hook).await;
+    assert_eq!(answer.status, 422, "{}", answer.text());
+    assert!(answer.text().contains("at port 8443"), "{}", answer.text());
+    assert_eq!(capture.attempts(), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_this_machine_is_denied_when_something_is_sent() {
+    let capture = Capture::answering([200]).await;
+    let port = capture.address().port();
+    let url = capture.url().replace("127.0.0.1", "localhost");
+    let site = Site::new().await.without_egress_grant();
+    let site = site.set("tenant.default.ports", &format!("[{port}]"));
+    let site = site.endpoint("hook", "webhook", &json!({ "url": url }));
+    let engine = site.recipient("ops", "hook", &json!({})).start().await;
+
+    engine.accepts(&native("first")).await;
+
+    let pause = eventually("the endpoint is paused", || async {
+        let answer = engine.get("/v1/endpoints/hook").await.json();
+        (answer["state"] == "paused").then(|| answer["pause"].clone())
+    })
+    .await;
+    assert_eq!(pause["code"], "address", "{pause}");
+    assert_eq!(capture.attempts(), 0);
+}
+
+#[tokio::test]
+async fn a_grant_opens_one_endpoint_its_network_and_port() {
+    let capture = Capture::answering([200]).await;
+    let port = capture.address().port();
+    let grant = |endpoints: &str, ports: &str| {
+        format!(
+            "[{{ endpoints = ['{endpoints}'], networks = ['127.0.0.0/8'], ports = ['{ports}'] }}]"
+        )
+    };
+    let port_beside = (port ^ 1).to_string();
+    let table = [
+        ("hook", port.to_string(), 201),
+        ("ho*", port.to_string(), 201),
+        ("other", port.to_string(), 422),
+        ("hook", port_beside, 422),
+    ];
+    for (endpoints, ports, expected) in table {
+        let site = Site::new().await.without_egress_grant();
+        let site = site.set("egress.grant", &grant(endpoints, &ports));
+        let engine = site.start_as_it_was().await;
+        let hook = json!({"kind": "webhook", "settings": {"url": capture.url()}});
+        let answer = engine.call("PUT", "/v1/endpoints/hook", &hook).await;
+        assert_eq!(answer.status, expected, "{endpoints} {ports}: {}", answer.text());
+        engine.terminate().await;
+    }
+}
