@@ -24,6 +24,7 @@ fn secret(capture: &Capture) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written as literals")]
 fn hook(settings: Value) -> Value {
     json!({ "kind": "webhook", "settings": settings })
 }
@@ -151,11 +152,13 @@ async fn what_is_exported_can_be_applied_and_changes_nothing() {
         let applied = engine.apply(setup).await;
         assert_eq!((&applied["changes"], &applied["unchanged"]), (&json!([]), &json!(2)));
     }
-    let (code, file, told) = site.run(&["export"]).await;
+    let url = format!("http://{}", engine.address());
+    let (code, file, told) = site.run(&["export", "--url", &url]).await;
     assert_eq!(code, Some(0), "{told}");
     let path = site.folder().join("setup.toml");
     fs::write(&path, file).unwrap();
-    let (code, out, told) = site.run(&["diff", path.to_str().unwrap()]).await;
+    let (code, out, told) =
+        site.run(&["diff", "--set", "test", "--url", &url, path.to_str().unwrap()]).await;
     assert_eq!(code, Some(0), "{out}{told}");
 
     let mut other = site.setup();
@@ -191,7 +194,9 @@ async fn a_secret_does_not_follow_its_endpoint_to_another_server() {
     for (setup, place) in &table {
         let answer = engine.call("PUT", "/v1/endpoints/hook", setup).await;
         let told = answer.json();
-        assert_eq!((answer.status, &told["errors"][0]["place"]), (422, &json!(place)), "{told}");
+        assert_eq!(answer.status, 422, "{told}");
+        let places = told["errors"].as_array().unwrap().iter().map(|one| &one["place"]);
+        assert!(places.clone().any(|one| one == place), "{told}");
         assert!(told.to_string().contains("give its value"), "{told}");
         // Tries are no way around it.
         let target = json!({ "endpoint": "hook", "endpoint_settings": setup["settings"] });

@@ -129,7 +129,8 @@ async fn no_component_gets_out_of_its_folder() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(fs::read_to_string(root.join("treasure")).unwrap(), TREASURE);
     assert_eq!(fs::read_to_string(root.join("default/box/plain")).unwrap(), "plain");
-    let around: Vec<_> = fs::read_dir(&root).unwrap().flatten().map(|one| one.file_name()).collect();
+    let around: Vec<_> =
+        fs::read_dir(&root).unwrap().flatten().map(|one| one.file_name()).collect();
     assert_eq!(around.len(), 3, "{around:?}");
 }
 
@@ -151,7 +152,8 @@ async fn acts(engine: &Engine, place: &str, steps: &Value) -> String {
 /// The operator's folder for files, and what lies in it.
 fn furnish(folder: &Path) -> PathBuf {
     let root = folder.join("files");
-    let make = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
+    let make =
+        |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
     let own = root.join("default");
     let (boxed, shelf) = (own.join("box"), own.join("shelf"));
     for path in [&boxed.join("deep"), &shelf, &own.join("open"), &root.join("globex")] {

@@ -127,7 +127,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
                 return Ok(false);
             }
             "MAIL" | "RCPT" | "RSET" | "NOOP" => "250 ok\r\n".to_owned(),
-            _ => format!("502 {verb} is not known here\r\n"),
+            _ => format!("502 {text} is not known here\r\n"),
         };
         stream.write_all(answer.as_bytes()).await?;
         stream.flush().await?;
