@@ -4,6 +4,7 @@
 
 mod build;
 mod document;
+mod folders;
 mod malformed;
 mod running;
 
@@ -31,5 +32,5 @@ pub(crate) struct Chapter {
 
 /// Every table, in the order of the document.
 fn chapters() -> Vec<Chapter> {
-    vec![malformed::chapter(), malformed::taken(), running::chapter()]
+    vec![malformed::chapter(), malformed::taken(), running::chapter(), folders::chapter()]
 }
