@@ -127,8 +127,14 @@ async fn a_secret_reaches_its_receiver_and_shows_nowhere_else() {
     ] {
         holds_no_canary(path, engine.get(path).await.text().as_bytes());
     }
-    let (_, out, err) = site.run(&["endpoint", "show", "hook", "--json"]).await;
-    holds_no_canary("endpoint show", format!("{out}{err}").as_bytes());
+    let url = format!("http://{}", engine.address());
+    for options in [&["--json"][..], &[]] {
+        let show = ["endpoint", "show", "hook", "--url", &url];
+        let (code, out, err) = site.run(&[&show[..], options].concat()).await;
+        assert_eq!(code, Some(0), "{err}");
+        assert!(out.contains(&format!("http://{}", capture.address())), "{out}");
+        holds_no_canary("endpoint show", format!("{out}{err}").as_bytes());
+    }
     // While it runs, and after it has ended: the write-ahead log, and the file.
     for file in files(site.folder()) {
         holds_no_canary(&file.display().to_string(), &fs::read(&file).unwrap());
@@ -151,11 +157,13 @@ async fn what_is_exported_can_be_applied_and_changes_nothing() {
         let applied = engine.apply(setup).await;
         assert_eq!((&applied["changes"], &applied["unchanged"]), (&json!([]), &json!(2)));
     }
-    let (code, file, told) = site.run(&["export"]).await;
+    let url = format!("http://{}", engine.address());
+    let (code, file, told) = site.run(&["export", "--url", &url]).await;
     assert_eq!(code, Some(0), "{told}");
     let path = site.folder().join("setup.toml");
     fs::write(&path, file).unwrap();
-    let (code, out, told) = site.run(&["diff", path.to_str().unwrap()]).await;
+    let (code, out, told) =
+        site.run(&["diff", "--set", "test", "--url", &url, path.to_str().unwrap()]).await;
     assert_eq!(code, Some(0), "{out}{told}");
 
     let mut other = site.setup();
@@ -191,7 +199,9 @@ async fn a_secret_does_not_follow_its_endpoint_to_another_server() {
     for (setup, place) in &table {
         let answer = engine.call("PUT", "/v1/endpoints/hook", setup).await;
         let told = answer.json();
-        assert_eq!((answer.status, &told["errors"][0]["place"]), (422, &json!(place)), "{told}");
+        assert_eq!(answer.status, 422, "{told}");
+        let places = told["errors"].as_array().unwrap().iter().map(|one| &one["place"]);
+        assert!(places.clone().any(|one| one == place), "{told}");
         assert!(told.to_string().contains("give its value"), "{told}");
         // Tries are no way around it.
         let target = json!({ "endpoint": "hook", "endpoint_settings": setup["settings"] });
