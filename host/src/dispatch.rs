@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::capability::http::HttpGate;
+use crate::capability::net::NetGate;
 use crate::clock::Clock;
 use crate::queue::Queue;
 use crate::records::Records;
@@ -43,6 +44,7 @@ pub struct Dispatch {
     pub queue: Queue,
     pub runtime: Arc<Runtime>,
     pub gate: Arc<HttpGate>,
+    pub net: Arc<NetGate>,
     pub clock: Arc<Clock>,
     pub metrics: Arc<Metrics>,
     pub policy: RetryPolicy,
@@ -86,6 +88,7 @@ pub async fn run(dispatch: Arc<Dispatch>, stop: CancellationToken) -> Result<(),
             }
             _ = sweep.tick() => {
                 dispatch.gate.pool.sweep(Instant::now());
+                dispatch.net.parked.sweep();
                 let changes = dispatch.guard.sweep(dispatch.clock.now_ms());
                 tell::tell(&dispatch, changes).await;
                 dispatch.metrics.guarded(dispatch.guard.levels());

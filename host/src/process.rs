@@ -34,7 +34,7 @@ pub fn harden() -> Result<(), ProcessError> {
     setrlimit(Resource::Core, none).map_err(|error| ProcessError::Core(error.into()))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)
         .map_err(|error| ProcessError::Dumpable(error.into()))?;
-    panic::set_hook(Box::new(|info| tell(info)));
+    panic::set_hook(Box::new(tell));
     Ok(())
 }
 

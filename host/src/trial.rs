@@ -10,8 +10,11 @@ mod test;
 
 use std::sync::Arc;
 
+/// What is told of an endpoint's reach without trying it.
+pub use crate::capability::egress::{Line, Standing};
 use crate::capability::http::HttpGate;
 use crate::clock::Clock;
+pub use crate::dispatch::Endpoint;
 use crate::dispatch::{RetryPolicy, Slots};
 use crate::roster::Roster;
 use crate::runtime::Runtime;

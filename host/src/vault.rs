@@ -135,14 +135,3 @@ impl Vault {
         *self.0.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }
-
-#[cfg(test)]
-impl Vault {
-    /// Of a key that is nowhere but here; it cannot be rotated.
-    pub(crate) fn testing() -> Self {
-        let keys = Keys::of(keys::Key::generate().unwrap());
-        let source = KeySource::Credential { folder: None, name: "testing".into() };
-        let keys = RwLock::new(Arc::new(keys));
-        Self(Arc::new(Inner { keys, source, turn: Mutex::default() }))
-    }
-}

@@ -130,6 +130,9 @@ impl Stage {
             credentials,
             shared: Arc::clone(&shared),
             secret_versions: [0; 32],
+            net: Arc::default(),
+            files: Arc::default(),
+            folders: Arc::default(),
         });
         let site = Site {
             instance: "bench".into(),

@@ -37,7 +37,8 @@ async fn a_name_that_leads_to_this_machine_is_denied_when_something_is_sent() {
     let capture = Capture::answering([200]).await;
     let port = capture.address().port();
     let url = capture.url().replace("127.0.0.1", "localhost");
-    let site = Site::new().await.without_egress_grant();
+    let clear_text = "[[egress.grant]]\nendpoints = ['hook']\nclear_text = true\n";
+    let site = Site::new().await.with_egress_grant(clear_text);
     let site = site.set("tenant.default.ports", &format!("[{port}]"));
     let site = site.endpoint("hook", "webhook", &json!({ "url": url }));
     let engine = site.recipient("ops", "hook", &json!({})).start().await;

@@ -48,7 +48,7 @@ async fn keys_rotate_while_alerts_are_delivered_and_the_old_key_opens_nothing() 
     let engine = site.start().await;
     delivers(&engine, &capture, 1).await;
     let before = (keys(&site), secrets(&engine).await);
-    assert_eq!((before.0.len(), before.1.len()), (1, 1));
+    assert_eq!((before.0.len(), before.1.len()), (1, 2), "the URL, and the secret");
     assert_eq!((&before.1[0]["owner"], &before.1[0]["name"]), (&json!("endpoint"), &json!("hook")));
 
     let rotated = engine.call("POST", "/v1/secrets/rotate", &Value::Null).await;
@@ -64,8 +64,11 @@ async fn keys_rotate_while_alerts_are_delivered_and_the_old_key_opens_nothing() 
 
     fs::write(key_file(&site), format!("{}\n", before.0[0])).unwrap();
     let engine = site.start_as_it_was().await;
-    let told = secrets(&engine).await[0]["problem"].to_string();
-    assert!(told.contains("`shared_secret` of endpoint"), "{told}");
+    let listed = secrets(&engine).await;
+    let told: Vec<_> = listed.iter().map(|one| one["problem"].to_string()).collect();
+    for name in ["url", "shared_secret"] {
+        assert!(told.iter().any(|one| one.contains(&format!("`{name}` of endpoint"))), "{told:?}");
+    }
     let shown = engine.get("/v1/endpoints/hook").await.json();
     assert_eq!(shown["state"], "unusable", "{shown}");
     let log = engine.get("/v1/audit?limit=1000").await.json();
@@ -121,7 +124,7 @@ async fn killed_in_the_middle_of_a_rotation_everything_is_readable_and_the_next_
         engine.kill().await;
         engine = site.start_as_it_was().await;
         let stored = secrets(&engine).await;
-        assert_eq!((stored.len(), &stored[0]["problem"]), (1, &Value::Null), "round {round}");
+        assert_eq!((stored.len(), &stored[0]["problem"]), (2, &Value::Null), "round {round}");
         delivers(&engine, &capture, round).await;
     }
     let (code, out, err) = site.run(&["secret", "new-key"]).await;

@@ -28,6 +28,7 @@ const NOBODY: u32 = 65_534;
 
 /// As whom a program runs that must not be root.
 fn as_no_root(program: impl AsRef<OsStr>) -> Command {
+    #[expect(clippy::disallowed_methods, reason = "the test looks on as another user")]
     let mut command = Command::new(program);
     if geteuid().is_root() {
         command.uid(NOBODY);

@@ -24,6 +24,7 @@ fn secret(capture: &Capture) -> Value {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written as literals")]
 fn hook(settings: Value) -> Value {
     json!({ "kind": "webhook", "settings": settings })
 }

@@ -11,9 +11,8 @@ use utoipa::ToSchema;
 use super::Api;
 use super::asked::{self, Asker};
 use super::problem::Problem;
-use crate::capability::egress::{Line, Standing};
 use crate::config;
-use crate::dispatch::Endpoint;
+use crate::trial::{Endpoint, Line, Standing};
 
 /// Longest URL or target that is looked at.
 const TO_BYTES_MAX: usize = 8 << 10;

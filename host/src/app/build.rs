@@ -10,7 +10,9 @@ use tracing::{error, info, warn};
 use super::AppError;
 use crate::capability::budget::CallLimits;
 use crate::capability::egress::{Connector, Policy, Pool};
+use crate::capability::files::{FilesGate, FolderLimits};
 use crate::capability::http::HttpGate;
+use crate::capability::net::NetGate;
 use crate::config::{
     AlertPart, ComponentConfig, Config, GuardConfig, LimitsConfig, Problem, RetryConfig,
 };
@@ -34,6 +36,8 @@ pub(super) struct Parts {
     pub runtime: Arc<Runtime>,
     pub site: Site,
     pub egress: Policy,
+    pub net: Arc<NetGate>,
+    pub files: Arc<FilesGate>,
 }
 
 /// Checks what the configuration says beside itself, and starts what runs components.
@@ -57,7 +61,23 @@ pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
         zone,
     };
     let egress = Policy::read(config).map_err(wrong)?;
-    Ok(Parts { runtime, site, egress })
+    let connector = Connector::new(&config.egress.resolver);
+    let net = Arc::new(NetGate { connector, ..NetGate::default() });
+    let files = Arc::new(files(config).map_err(|problem| wrong(vec![problem]))?);
+    Ok(Parts { runtime, site, egress, net, files })
+}
+
+fn files(config: &Config) -> Result<FilesGate, Problem> {
+    let Some(root) = &config.files.root else { return Ok(FilesGate::default()) };
+    let limits = FolderLimits {
+        bytes_max: config.files.folder_bytes_max.get(),
+        files_max: config.files.folder_files_max.get(),
+        read_bytes_max: config.limits.response_bytes_max.get(),
+    };
+    FilesGate::open_root(root, limits).map_err(|error| Problem {
+        place: "files.root".to_owned(),
+        expected: format!("expected a folder that can be used: {error}"),
+    })
 }
 
 /// Loads the components. Those that are new describe themselves, which is kept; of the others it was.
@@ -83,6 +103,7 @@ pub(super) async fn kinds(
     }
     let kinds = Kinds::new(Arc::new(catalog), parts.site.clone())
         .with_egress(parts.egress.clone())
+        .with_doors(Arc::clone(&parts.net), Arc::clone(&parts.files))
         .approved(approvals);
     for one in kinds.components() {
         tell(&one);
@@ -94,7 +115,8 @@ pub(super) async fn kinds(
 pub(super) async fn kinds_alone(config: &Config) -> Result<Kinds, AppError> {
     let parts = parts(config)?;
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
-    Ok(Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress))
+    let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
+    Ok(kinds.with_doors(parts.net, parts.files))
 }
 
 /// Somebody must see to a component, or may want to know that it is new.
@@ -134,10 +156,10 @@ fn withholding(components: &[ComponentConfig]) -> Withholding {
     withholding
 }
 
-pub(super) fn gate(config: &Config) -> Arc<HttpGate> {
+pub(super) fn gate(config: &Config, parts: &Parts) -> Arc<HttpGate> {
     let limits = &config.limits;
     Arc::new(HttpGate {
-        connector: Connector::new(&config.egress.resolver),
+        connector: parts.net.connector.clone(),
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })

@@ -32,6 +32,7 @@ impl Doors {
         self.http.begin(deadline);
         self.net.begin(deadline);
         self.files.begin();
+        self.keyring.begin();
     }
 
     /// What the host saw since the call began. Of several doors the origin is told of the one in

@@ -6,54 +6,38 @@
 //! Placeholders are filled in here, after everything else was checked, and what comes back is
 //! searched for what was filled in.
 
-use std::io::Write;
+#[cfg(test)]
+mod echo;
+mod problem;
+mod redact;
+mod request;
+
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::{
-    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, HeaderMap,
-    HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use hyper::{Method, Request, Response, Uri};
+use hyper::header::HeaderMap;
+use hyper::{Request, Response};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use url::Url;
 
 use super::budget::CallBudget;
-use super::egress::{ConnectError, Connection, Connector, Grant, Origin, Pool, PoolKey, Scheme};
-use super::log::printable;
-use super::secrets::{Fill, Keyring, Misuse, Toward};
+use super::egress::{Connection, Connector, Grant, Origin, Pool, PoolKey, Scheme};
+use super::secrets::{Fill, Keyring, Toward};
 use crate::delivery::Seen;
 use crate::runtime::bindings::http as contract;
 use crate::telemetry::Limit;
-
-const URL_BYTES_MAX: usize = 8 << 10;
-const HEADERS_COUNT_MAX: usize = 64;
-const HEADERS_BYTES_MAX: usize = 16 << 10;
-const DETAIL_BYTES_MAX: usize = 1 << 10;
+pub(crate) use problem::denied;
+use problem::{cause, misused, no_answer, not_connected, unreachable};
+use redact::redact;
+use request::{Target, checked, target};
 
 /// Longest wait for a name, a connection and its TLS.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
-
-/// Headers that frame or route a message: the engine writes them itself.
-const OURS: [HeaderName; 9] = [
-    CONNECTION,
-    CONTENT_LENGTH,
-    EXPECT,
-    HOST,
-    HeaderName::from_static("keep-alive"),
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// What all http doors share.
 #[derive(Debug)]
@@ -76,18 +60,6 @@ pub struct HttpDoor {
     lost: bool,
     /// Where the last request went: most components speak to one URL.
     last: Option<(String, Target)>,
-}
-
-/// A URL that the grant allows, taken apart.
-#[derive(Clone, Debug)]
-struct Target {
-    origin: Origin,
-    key: PoolKey,
-    /// Normal form of `origin`, which secrets are bound to.
-    to: String,
-    /// Path and query, placeholders in it.
-    path: String,
-    host: HeaderValue,
 }
 
 impl HttpDoor {
@@ -124,13 +96,13 @@ impl HttpDoor {
         let asked = request.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         let until = asked.map_or(self.deadline, |asked| self.deadline.min(Instant::now() + asked));
         let target = self.target(&request.url, keyring)?;
-        let path = target.path.split('?').next().unwrap_or_default();
-        self.grant
-            .allows(&target.origin, &method(request.method), path)
-            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let is_safe = target.origin.scheme == Scheme::Https || self.grant.way.clear_text();
         let mut fill = Fill::new(keyring, Toward { to: &target.to, is_safe });
         let request = checked(request, &target, &mut fill)?;
+        // As it goes out: what a secret leads to has to be granted, too.
+        self.grant
+            .allows(&target.origin, request.method(), request.uri().path())
+            .map_err(|why| denied(why.code(), &why.to_string()))?;
         let body_bytes = request.body().size_hint().exact().unwrap_or_default();
         let (connection, answer) = self.exchange(&target, request, body_bytes, until).await?;
         let mut answer = self.read(target.key, connection, answer, until, calls).await?;
@@ -277,137 +249,6 @@ impl HttpDoor {
     }
 }
 
-/// Takes a URL apart, if the grant allows it.
-fn target(url: &str, grant: &Grant, keyring: &mut Keyring) -> Result<Target, contract::HttpError> {
-    if url.len() > URL_BYTES_MAX {
-        return Err(denied("url", "the URL is longer than 8 KiB"));
-    }
-    let url = Url::parse(url).map_err(|error| denied("url", &error.to_string()))?;
-    let before_path = &url[..url::Position::BeforePath];
-    let nowhere = Toward { to: "", is_safe: false };
-    Fill::new(keyring, nowhere).authority(before_path).map_err(|misuse| misused(&misuse))?;
-    let origin = Origin::of(&url).map_err(|error| denied("url", &error.to_string()))?;
-    if !grant.origins().iter().any(|granted| granted.origin == origin) {
-        return Err(denied("origin", &format!("`{origin}` is not granted to this endpoint")));
-    }
-    let path = url[url::Position::BeforePath..url::Position::AfterQuery].to_owned();
-    let (key, host) = (grant.pool_key(&origin), host_header(&url));
-    Ok(Target { key, to: origin.to_string(), path, host, origin })
-}
-
-/// The request as hyper sends it, secrets in it, if the rules of HTTP allow it.
-fn checked(
-    request: contract::Request,
-    target: &Target,
-    fill: &mut Fill<'_>,
-) -> Result<Request<Full<Bytes>>, contract::HttpError> {
-    let filled = fill
-        .body(&request.body, request.filling, &request.headers)
-        .map_err(|misuse| misused(&misuse))?;
-    let mut body = filled.map_or_else(|| Bytes::from(request.body), Bytes::from_owner);
-    let mut headers = headers(&request.headers, &body, fill)?;
-    let filled = fill.path(&target.path).map_err(|misuse| misused(&misuse))?;
-    let uri = origin_form(filled.as_ref().map_or(&target.path, |filled| filled))?;
-    if fill.has_filled() {
-        // What is searched for secrets is what was sent, not a packed form of it.
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    if request.coding == contract::Coding::Gzip {
-        body = gzip(&body).into();
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    headers.insert(HOST, target.host.clone());
-    let mut checked = Request::new(Full::new(body));
-    *checked.method_mut() = method(request.method);
-    *checked.uri_mut() = uri;
-    *checked.headers_mut() = headers;
-    Ok(checked)
-}
-
-/// Takes secrets out of what `peer` answered.
-fn redact(answer: &mut contract::Response, keyring: &Keyring, peer: &str) {
-    for (_, value) in &mut answer.headers {
-        if let Some(redacted) = keyring.redacted_from(peer, value.as_bytes()) {
-            *value = String::from_utf8_lossy(&redacted).into_owned();
-        }
-    }
-    keyring.redact_body(peer, &mut answer.body, answer.ending == contract::Ending::Complete);
-}
-
-fn misused(misuse: &Misuse) -> contract::HttpError {
-    denied(misuse.why.code(), &misuse.to_string())
-}
-
-/// `body`: as it is sent, for what signs it.
-fn headers(
-    asked: &[(String, String)],
-    body: &[u8],
-    fill: &mut Fill<'_>,
-) -> Result<HeaderMap, contract::HttpError> {
-    let bytes: usize = asked.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if asked.len() > HEADERS_COUNT_MAX || bytes > HEADERS_BYTES_MAX {
-        return Err(denied("headers", "more than 64 headers or 16 KiB of them"));
-    }
-    let mut headers = HeaderMap::with_capacity(asked.len() + 2);
-    for (name, value) in asked {
-        let shown = printable(name, 64);
-        let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| denied("header", &format!("`{shown}` is not a header's name")))?;
-        if OURS.contains(&name) || name.as_str().starts_with("proxy-") {
-            return Err(denied("header", &format!("`{name}` is written by the engine")));
-        }
-        let filled = fill.header(name.as_str(), value, body).map_err(|misuse| misused(&misuse))?;
-        let made = match &filled {
-            Some(filled) => HeaderValue::from_bytes(filled),
-            None => HeaderValue::from_str(value),
-        };
-        let mut value = made.map_err(|_| {
-            denied("header", &format!("the value of `{name}` has control characters"))
-        })?;
-        value.set_sensitive(filled.is_some());
-        headers.append(name, value);
-    }
-    Ok(headers)
-}
-
-/// `host[:port]` of the URL, the port only where it is not the scheme's own.
-fn host_header(url: &Url) -> HeaderValue {
-    let host = url.host_str().unwrap_or_default();
-    let text = match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    };
-    // `url` leaves only ASCII in a host.
-    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
-}
-
-fn origin_form(path: &str) -> Result<Uri, contract::HttpError> {
-    // A path that begins with `//` would read as an authority.
-    Uri::builder()
-        .path_and_query(path)
-        .build()
-        .map_err(|_| denied("url", "the URL's path cannot be sent"))
-}
-
-fn method(method: contract::Method) -> Method {
-    match method {
-        contract::Method::Get => Method::GET,
-        contract::Method::Head => Method::HEAD,
-        contract::Method::Options => Method::OPTIONS,
-        contract::Method::Post => Method::POST,
-        contract::Method::Put => Method::PUT,
-        contract::Method::Patch => Method::PATCH,
-        contract::Method::Delete => Method::DELETE,
-    }
-}
-
-fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing into memory does not fail.
-    let _ = encoder.write_all(body);
-    encoder.finish().unwrap_or_default()
-}
-
 fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
     headers
         .iter()
@@ -417,50 +258,15 @@ fn shown(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn problem(code: &str, detail: &str) -> contract::Problem {
-    contract::Problem { code: code.to_owned(), detail: printable(detail, DETAIL_BYTES_MAX) }
-}
-
-pub(crate) fn denied(code: &str, detail: &str) -> contract::HttpError {
-    contract::HttpError::Denied(problem(code, detail))
-}
-
-fn unreachable(code: &str, detail: &str) -> contract::HttpError {
-    contract::HttpError::Unreachable(problem(code, detail))
-}
-
-fn not_connected(error: &ConnectError) -> contract::HttpError {
-    let problem = problem(error.code(), &cause(error));
-    if error.is_denied() {
-        contract::HttpError::Denied(problem)
-    } else if error.is_untrusted() {
-        contract::HttpError::Untrusted(problem)
-    } else {
-        contract::HttpError::Unreachable(problem)
-    }
-}
-
-fn no_answer(code: &str, detail: &str) -> contract::HttpError {
-    contract::HttpError::NoAnswer(problem(code, detail))
-}
-
-/// The error and what caused it, on one line.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use std::path::Path;
 
+    use hyper::header::{CONTENT_ENCODING, HOST};
+    use url::Url;
+
     use super::super::egress::{OriginGrant, Policy, Reach, Way};
+    use super::request::gzip;
     use super::*;
     use crate::config::Config;
     use crate::ids::{EndpointId, TenantId};
@@ -482,11 +288,18 @@ pub(super) mod tests {
     }
 
     pub(in crate::capability) fn to(url: &str) -> Grant {
+        granted(url, "")
+    }
+
+    /// `more`: of what the operator grants.
+    pub(super) fn granted(url: &str, more: &str) -> Grant {
         let origin = Origin::of(&Url::parse(url).unwrap()).unwrap();
         let origins = vec![OriginGrant::whole(origin)];
-        let text = "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
-                    ports = ['1-65535']";
-        let config = Config::parse(Path::new("campanile.toml"), text).unwrap();
+        let text = format!(
+            "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
+             ports = ['1-65535']\n{more}"
+        );
+        let config = Config::parse(Path::new("campanile.toml"), &text).unwrap();
         let way = Way::of(&Policy::read(&config).unwrap(), "default", "hook");
         let reach = Reach { origins, targets: Vec::new() };
         Grant::new(TenantId(1), EndpointId(1), reach, Arc::new(way))
@@ -501,7 +314,7 @@ pub(super) mod tests {
     #[test]
     fn what_was_not_granted_is_denied_with_a_code() {
         type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str);
-        let table: [Row<'_>; 11] = [
+        let table: [Row<'_>; 13] = [
             ("http://127.0.0.1:9001/", &[], "origin"),
             ("https://127.0.0.1:9000/", &[], "origin"),
             ("http://127.0.0.1:9000@evil.example/", &[], "url"),
@@ -511,6 +324,8 @@ pub(super) mod tests {
             ("http://127.0.0.1:9000/", &[("content-length", "0")], "header"),
             ("http://127.0.0.1:9000/", &[("Keep-Alive", "timeout=5")], "header"),
             ("http://127.0.0.1:9000/", &[("proxy-authorization", "x")], "header"),
+            ("http://127.0.0.1:9000/", &[("range", "bytes=0-3")], "header"),
+            ("http://127.0.0.1:9000/", &[("If-Range", "x")], "header"),
             ("http://127.0.0.1:9000/", &[("x", "a\r\nb: c")], "header"),
             ("http://127.0.0.1:9000/", &[("a b", "c")], "header"),
         ];

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use super::guard::By;
 use crate::capability::doors::Doors;
 use crate::capability::egress::Grant;
+use crate::capability::files::{FilesDoor, FilesGate, FolderGrant};
 use crate::capability::http::{HttpDoor, HttpGate};
+use crate::capability::net::{NetDoor, NetGate};
 use crate::capability::secrets::{Credential, Credentials, Keyring, Template};
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::runtime::bindings::kind::Purpose;
@@ -30,6 +32,9 @@ pub struct Endpoint {
     pub shared: Arc<Credentials>,
     /// Another value for other versions of its secrets.
     pub secret_versions: [u8; 32],
+    pub net: Arc<NetGate>,
+    pub files: Arc<FilesGate>,
+    pub folders: Arc<[FolderGrant]>,
 }
 
 /// What a recipient has beside its endpoint.
@@ -55,6 +60,9 @@ pub struct Destination {
     pub template: Template,
     /// Another one with each change, of secrets as well; of their versions, never of their values.
     pub settings_sha256: [u8; 32],
+    /// What decides how a connection is used: the component, and the endpoint's settings as this
+    /// recipient has them. What only the recipient has, an address for instance, does not.
+    pub connections: [u8; 32],
     pub context: Context,
     pub zone: TimeZone,
     /// Micro-batches of it that are under way at once.
@@ -81,6 +89,7 @@ impl Destination {
     ) -> Self {
         let mut settings = endpoint.settings.clone();
         settings.extend(own.settings.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let connections = connections(&endpoint, &settings);
         let template = Template::new(&settings, &own.credentials);
         let mut hash = Sha256::new();
         hash.update(endpoint.secret_versions);
@@ -109,6 +118,7 @@ impl Destination {
             credentials: own.credentials,
             template,
             settings_sha256: hash.finalize().into(),
+            connections,
             context,
             zone: site.zone.clone(),
             concurrency: asked.clamp(1, 64),
@@ -124,11 +134,27 @@ impl Destination {
     /// Everything that one store of this recipient's is given.
     pub fn doors(&self, gate: &Arc<HttpGate>) -> Doors {
         let http = HttpDoor::new(Arc::clone(gate), self.grant.clone());
-        Doors { keyring: Keyring::mint(Arc::clone(&self.credentials)), ..Doors::new(http) }
+        let Endpoint { net, files, folders, .. } = &*self.endpoint;
+        Doors {
+            net: NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections),
+            files: FilesDoor::new(Arc::clone(files), Arc::clone(folders)),
+            keyring: Keyring::mint(Arc::clone(&self.credentials)),
+            ..Doors::new(http)
+        }
     }
 
     /// The settings for the store that `doors` were made for, with its placeholders.
     pub fn settings(&self, doors: &Doors) -> String {
         doors.keyring.settings(&self.template)
     }
+}
+
+fn connections(endpoint: &Endpoint, settings: &Map<String, Value>) -> [u8; 32] {
+    let of_endpoint = settings.iter().filter(|(key, _)| endpoint.settings.contains_key(*key));
+    let of_endpoint: Map<_, _> =
+        of_endpoint.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let mut hash = Sha256::new();
+    hash.update(endpoint.kind.digest);
+    hash.update(Value::Object(of_endpoint).to_string());
+    hash.finalize().into()
 }

@@ -92,6 +92,7 @@ pub(super) async fn run(
                 }
                 // Else it would be formatted only to be given back.
                 if let Some(held) = held(&dispatch, &destination, &health) {
+                    dispatch.metrics.held_back(held.is_stopped);
                     dispatch.queue.hold(destination.id, held.until_ms);
                     continue;
                 }

@@ -45,6 +45,10 @@ impl Kinds {
         };
         add(&mut problems, grant.problems("settings"));
         let shared = made(credentials.clone(), &mut problems);
+        let folders = self
+            .folders(row.tenant, read_by, &row.setup.settings)
+            .map_err(|found| add(&mut problems, found))
+            .unwrap_or_default();
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -58,6 +62,9 @@ impl Kinds {
             credentials,
             shared,
             secret_versions: versions,
+            net: Arc::clone(&self.net),
+            files: Arc::clone(&self.files),
+            folders: folders.into(),
         }))
     }
 

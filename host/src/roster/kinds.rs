@@ -10,6 +10,8 @@ use super::approval::{Approvals, Shelf};
 use super::schema::Schemas;
 use super::secrets::{Bindings, SecretSettings};
 use crate::capability::egress::{Policy, Way};
+use crate::capability::files::{FilesGate, FolderGrant, folders};
+use crate::capability::net::NetGate;
 use crate::config::Problem;
 use crate::dispatch::Site;
 use crate::ids::TenantId;
@@ -27,6 +29,8 @@ pub struct Kinds {
     egress: Policy,
     /// Names of tenants, as the configuration speaks of them.
     tenants: BTreeMap<TenantId, String>,
+    pub(super) net: Arc<NetGate>,
+    pub(super) files: Arc<FilesGate>,
 }
 
 /// What settings of one kind are read by.
@@ -67,13 +71,29 @@ impl Kinds {
             }
         }
         let installed = Shelf::new(catalog, faults);
-        Self { installed, of_kinds, site, egress: Policy::default(), tenants: BTreeMap::new() }
+        Self {
+            installed,
+            of_kinds,
+            site,
+            egress: Policy::default(),
+            tenants: BTreeMap::new(),
+            net: Arc::default(),
+            files: Arc::default(),
+        }
     }
 
     /// The same kinds, under what the operator lets endpoints reach.
     #[must_use]
     pub fn with_egress(mut self, policy: Policy) -> Self {
         self.egress = policy;
+        self
+    }
+
+    /// The same kinds, whose endpoints share these ways out.
+    #[must_use]
+    pub fn with_doors(mut self, net: Arc<NetGate>, files: Arc<FilesGate>) -> Self {
+        self.net = net;
+        self.files = files;
         self
     }
 
@@ -132,6 +152,17 @@ impl Kinds {
 
     pub(super) fn bindings_of(&self, row: &EndpointRow) -> Option<Bindings<'_>> {
         self.bindings(row.tenant, &row.name, &row.setup.kind, &row.setup.settings)
+    }
+
+    /// The folders that an endpoint's settings name, or all that is wrong with them.
+    pub(super) fn folders(
+        &self,
+        tenant: TenantId,
+        kind: &OfKind,
+        settings: &Settings,
+    ) -> Result<Vec<FolderGrant>, Vec<Problem>> {
+        let tenant = self.tenants.get(&tenant).map_or("", String::as_str);
+        folders(&kind.manifest.folder, settings.as_map(), tenant, self.files.is_open())
     }
 
     /// What the operator grants an endpoint of this name.

@@ -153,7 +153,7 @@ impl Planning<'_> {
             Some(shown(&setup, &setup.settings)),
             &mut laid,
         );
-        self.note(What::Endpoint, &name, place, laid.take_problems());
+        self.note(What::Endpoint, &name, place, &laid.take_problems());
         let row = match before.as_deref() {
             Some(_) if fields.is_empty() => {
                 self.plan.unchanged += 1;
@@ -217,7 +217,7 @@ impl Planning<'_> {
             Some(shown(&setup, &setup.settings)),
             &mut laid,
         );
-        self.note(What::Recipient, name, place, laid.take_problems());
+        self.note(What::Recipient, name, place, &laid.take_problems());
         let row = match before.as_deref() {
             Some(_) if fields.is_empty() => {
                 self.plan.unchanged += 1;
@@ -350,8 +350,8 @@ impl Planning<'_> {
     }
 
     /// What was written, where, and what is wrong with its secrets.
-    fn note(&mut self, what: What, name: &str, place: &str, problems: Vec<Problem>) {
-        self.plan.problems.extend(below(place, Some(&problems)));
+    fn note(&mut self, what: What, name: &str, place: &str, problems: &Vec<Problem>) {
+        self.plan.problems.extend(below(place, Some(problems)));
         self.plan.places.push((what, name.to_owned(), place.to_owned()));
     }
 

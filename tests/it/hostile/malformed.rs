@@ -233,6 +233,7 @@ async fn refusal(site: &Site, wasm: &[u8]) -> Option<String> {
         assert!(!text.contains("\u{1b}[2J") && !text.contains('\u{7}'), "{text:?}");
     }
     assert_eq!(found["state"], if said.is_some() { "broken" } else { "waiting" }, "{found}");
+    engine.kill().await;
     said
 }
 

@@ -23,6 +23,9 @@ const CLOSE_MAX: Duration = Duration::from_millis(500);
 /// How long what the kernel has already may take to be read.
 const THERE_MAX: Duration = Duration::from_millis(100);
 
+/// Bytes that are read at once: a TLS record.
+const AT_ONCE: usize = 16 << 10;
+
 /// The bytes of one connection.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -79,7 +82,7 @@ pub struct Connection {
     /// The peer said that nothing more comes.
     is_ended: bool,
     redactor: StreamRedactor,
-    /// Whether secrets may still be written.
+    /// Whether a secret may still be written on it.
     pub(super) login: Login,
     /// Read and redacted, and more than the guest had room for.
     shown: Vec<u8>,
@@ -131,11 +134,9 @@ impl Connection {
         self.line.as_ref().ok_or(NetError::Closed)
     }
 
-    /// Looks for other secrets from now on. What was held back for the old ones is looked at anew.
-    pub(super) fn redact_with(&mut self, mut redactor: StreamRedactor) {
-        let held = self.redactor.finish();
-        self.shown.extend(redactor.push(&held));
-        self.redactor = redactor;
+    /// Looks for other secrets from now on.
+    pub(super) fn redact_with(&mut self, redactor: StreamRedactor) {
+        self.redactor.change_to(redactor);
     }
 
     pub(super) async fn write(&mut self, bytes: &[u8], until: Instant) -> Result<(), NetError> {
@@ -158,7 +159,9 @@ impl Connection {
         deadline: Instant,
     ) -> Result<Vec<u8>, NetError> {
         let until = Instant::now().checked_add(timeout).map_or(deadline, |at| at.min(deadline));
-        let mut buffer = vec![0; max];
+        // As much as there is, whatever the guest has room for: else it could have a service repeat
+        // a guess, end a read within it, and see whether it is held back.
+        let mut buffer = vec![0; if self.shown.is_empty() { AT_ONCE } else { 0 }];
         while self.shown.is_empty() && !self.is_ended {
             let line = self.line.as_mut().ok_or(NetError::Closed)?;
             let read = match timeout_at(until, line.read(&mut buffer)).await {

@@ -134,7 +134,7 @@ async fn is_quiet(line: &mut Line) -> bool {
     const TRIES: usize = 10;
     for _ in 0..TRIES {
         let socket = match &mut line.stream {
-            Stream::Plain(stream) => return is_nothing(pending::of(stream)),
+            Stream::Plain(stream) => return is_nothing(&pending::of(stream)),
             Stream::Tls(stream) => {
                 let mut room = [0; 1];
                 let mut room = ReadBuf::new(&mut room);
@@ -147,7 +147,7 @@ async fn is_quiet(line: &mut Line) -> bool {
                 stream.get_ref().0
             }
         };
-        if is_nothing(pending::of(socket)) {
+        if is_nothing(&pending::of(socket)) {
             return true;
         }
         // The kernel has bytes that the runtime was not told of yet.
@@ -156,7 +156,7 @@ async fn is_quiet(line: &mut Line) -> bool {
     false
 }
 
-fn is_nothing(found: std::io::Result<Pending>) -> bool {
+fn is_nothing(found: &std::io::Result<Pending>) -> bool {
     matches!(found, Ok(Pending::Nothing))
 }
 

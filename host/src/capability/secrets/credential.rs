@@ -32,6 +32,7 @@ pub struct Credential {
 }
 
 /// All credentials of one recipient at its endpoint. Made once for each version of them.
+#[derive(Default)]
 pub struct Credentials {
     pub(super) held: Vec<Held>,
     redactor: Arc<Redactor>,
@@ -80,12 +81,6 @@ pub struct CredentialError {
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Credentials({} of them)", self.held.len())
-    }
-}
-
-impl Default for Credentials {
-    fn default() -> Self {
-        Self { held: Vec::new(), redactor: Arc::default(), redactors: Vec::new() }
     }
 }
 

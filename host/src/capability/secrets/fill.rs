@@ -79,9 +79,9 @@ impl<'a> Fill<'a> {
         Self { keyring, toward, used: Vec::new() }
     }
 
-    /// Whether a secret was filled in.
-    pub(in super::super) fn has_filled(&self) -> bool {
-        !self.used.is_empty()
+    /// Whether there is any secret that may go there.
+    pub(in super::super) fn may_fill(&self) -> bool {
+        self.keyring.may_fill_toward(self.toward.to)
     }
 
     /// What stands before the path: no secret may.

@@ -248,6 +248,16 @@ impl Keyring {
         self.sent.push(Sent { stand: stand.clone(), spellings: spellings_of_sent(value) });
     }
 
+    /// Whether there is any secret that may be sent to `to`.
+    pub fn may_fill_toward(&self, to: &str) -> bool {
+        self.credentials.redactor_toward(to).is_some()
+    }
+
+    /// It stands for no secret.
+    pub fn is_empty(&self) -> bool {
+        self.credentials.is_empty()
+    }
+
     /// Notes that a component put a placeholder where it must not be.
     pub(super) fn misused(&mut self, misuse: &Misuse) {
         if self.misuses.len() < MISUSES_MAX {

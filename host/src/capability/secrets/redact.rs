@@ -143,6 +143,11 @@ impl StreamRedactor {
         Self { redactor, given: Zeroizing::default(), held: Zeroizing::default() }
     }
 
+    /// Looks for what `other` looks for, from now on and in what is held back.
+    pub fn change_to(&mut self, other: Self) {
+        self.redactor = other.redactor;
+    }
+
     /// What may be shown of all that came so far and was not shown yet.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         let redactor = Arc::clone(&self.redactor);

@@ -57,6 +57,7 @@ fn house(config: &str) -> House {
     House::of(kinds.with_egress(Policy::read(&config).unwrap()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written as literals")]
 fn hook(settings: Value) -> Value {
     json!({ "endpoint": { "hook": { "kind": "k", "settings": settings } } })
 }

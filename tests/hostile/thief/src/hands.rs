@@ -82,7 +82,9 @@ impl Hands {
             },
             Step::StartTls => format!("{:?}", connection.start_tls()),
             _ => {
-                self.connection.take().map(Connection::park);
+                if let Some(connection) = self.connection.take() {
+                    Connection::park(connection);
+                }
                 "parked".into()
             }
         }

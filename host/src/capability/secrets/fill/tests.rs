@@ -166,6 +166,7 @@ fn an_ed25519_signature_holds_against_its_public_key() {
 #[test]
 fn a_placeholder_anywhere_else_is_misuse_and_is_noted() {
     type Try = fn(&mut Fill<'_>, &Value) -> Result<(), Misuse>;
+    #[expect(clippy::needless_pass_by_value, reason = "what is made for it")]
     fn body(fill: &mut Fill<'_>, body: String, filling: Filling) -> Result<(), Misuse> {
         let sort = if filling == Filling::Json { JSON } else { FORM };
         fill.body(body.as_bytes(), filling, &said(sort)).map(drop)
@@ -357,7 +358,6 @@ fn nothing_is_filled_toward_another_origin_or_in_clear_text() {
         let mut fill = Fill::new(&mut keyring, Toward { to, is_safe });
         let refused = fill.header("authorization", &value, b"").unwrap_err();
         assert_eq!((refused.why, refused.why.code()), (why, why.code()), "{to}");
-        assert!(!fill.has_filled());
     }
 }
 
