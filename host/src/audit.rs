@@ -43,7 +43,8 @@ pub struct Entry {
     pub at_ms: u64,
     pub tenant: TenantId,
     pub who: Who,
-    /// `create`, `update`, `remove`, `pause`, `resume`, `test`, `retry`, `approve`, `revoke`.
+    /// `create`, `update`, `remove`, `pause`, `resume`, `test`, `retry`, `approve`, `revoke`,
+    /// `secret-sealed`.
     pub action: &'static str,
     /// `endpoint ops`.
     pub object: String,
