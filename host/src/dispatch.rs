@@ -13,6 +13,8 @@ pub mod guard;
 mod lane;
 mod lanes;
 mod members;
+mod misuse;
+mod open;
 pub mod record;
 mod slots;
 
@@ -22,6 +24,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::capability::http::HttpGate;
+use crate::capability::secrets::oauth2::Tokens;
 use crate::clock::Clock;
 use crate::queue::Queue;
 use crate::records::Records;
@@ -34,6 +37,7 @@ use guard::{BanGuard, tell};
 use lanes::Lanes;
 
 pub use destination::{Destination, Endpoint, Own, Site};
+pub(crate) use open::{TOKEN_MAX, without_token};
 pub use record::RetryPolicy;
 pub use slots::{Slot, Slots};
 
@@ -43,6 +47,7 @@ pub struct Dispatch {
     pub queue: Queue,
     pub runtime: Arc<Runtime>,
     pub gate: Arc<HttpGate>,
+    pub tokens: Tokens,
     pub clock: Arc<Clock>,
     pub metrics: Arc<Metrics>,
     pub policy: RetryPolicy,

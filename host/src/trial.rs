@@ -11,6 +11,7 @@ mod test;
 use std::sync::Arc;
 
 use crate::capability::http::HttpGate;
+use crate::capability::secrets::oauth2::Tokens;
 use crate::clock::Clock;
 use crate::dispatch::{RetryPolicy, Slots};
 use crate::roster::Roster;
@@ -25,6 +26,7 @@ pub use test::{Probed, Sent, Tested};
 pub struct Trial {
     pub runtime: Arc<Runtime>,
     pub gate: Arc<HttpGate>,
+    pub tokens: Tokens,
     pub clock: Arc<Clock>,
     pub policy: RetryPolicy,
     /// Shared with deliveries, so that trials are bounded with them.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::guard::By;
 use crate::capability::doors::Doors;
 use crate::capability::egress::Grant;
 use crate::capability::http::{HttpDoor, HttpGate};
-use crate::capability::secrets::{Credential, Credentials, Keyring, Template};
+use crate::capability::secrets::oauth2::{Client, Token, TokenError, Tokens};
+use crate::capability::secrets::{Credential, CredentialError, Credentials, Keyring, Template};
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::runtime::bindings::kind::Purpose;
 use crate::runtime::{Context, Kind};
@@ -28,6 +30,8 @@ pub struct Endpoint {
     pub credentials: Vec<Credential>,
     /// Those credentials, for recipients that have none of their own.
     pub shared: Arc<Credentials>,
+    /// Access tokens that the engine fetches for it.
+    pub tokens: Vec<Client>,
     /// Another value for other versions of its secrets.
     pub secret_versions: [u8; 32],
 }
@@ -81,7 +85,12 @@ impl Destination {
     ) -> Self {
         let mut settings = endpoint.settings.clone();
         settings.extend(own.settings.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let template = Template::new(&settings, &own.credentials);
+        let blanks = endpoint.tokens.iter().map(|client| client.credential(None)).collect();
+        let template = match with_tokens(&own.credentials, blanks) {
+            Ok(credentials) => Template::new(&settings, &credentials),
+            // They are checked already, and blanks are texts.
+            Err(_) => Template::new(&settings, &own.credentials),
+        };
         let mut hash = Sha256::new();
         hash.update(endpoint.secret_versions);
         hash.update(own.secret_versions);
@@ -121,14 +130,43 @@ impl Destination {
         By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
     }
 
+    /// The access tokens that its endpoint needs, one for each.
+    pub async fn tokens(&self, tokens: &Tokens, until: Instant) -> Result<Vec<Token>, TokenError> {
+        let mut found = Vec::with_capacity(self.endpoint.tokens.len());
+        for client in &self.endpoint.tokens {
+            found.push(tokens.get(client, until).await?);
+        }
+        Ok(found)
+    }
+
+    /// A service said that it does not know who we are: whether other tokens are worth a try.
+    pub fn refused(&self, tokens: &Tokens, found: &[Token]) -> bool {
+        let clients = self.endpoint.tokens.iter().zip(found);
+        // All of them are to be forgotten, whichever it was.
+        clients.filter(|(client, token)| tokens.refused(client, token)).count() > 0
+    }
+
     /// Everything that one store of this recipient's is given.
-    pub fn doors(&self, gate: &Arc<HttpGate>) -> Doors {
+    pub fn doors(&self, gate: &Arc<HttpGate>, tokens: &[Token]) -> Doors {
         let http = HttpDoor::new(Arc::clone(gate), self.grant.clone());
-        Doors { keyring: Keyring::mint(Arc::clone(&self.credentials)), ..Doors::new(http) }
+        let clients = self.endpoint.tokens.iter().zip(tokens);
+        let given = clients.map(|(client, token)| client.credential(Some(token))).collect();
+        let credentials = with_tokens(&self.credentials, given).unwrap_or_default();
+        Doors { keyring: Keyring::mint(credentials), ..Doors::new(http) }
     }
 
     /// The settings for the store that `doors` were made for, with its placeholders.
     pub fn settings(&self, doors: &Doors) -> String {
         doors.keyring.settings(&self.template)
     }
+}
+
+fn with_tokens(
+    credentials: &Arc<Credentials>,
+    tokens: Vec<Credential>,
+) -> Result<Arc<Credentials>, CredentialError> {
+    if tokens.is_empty() {
+        return Ok(Arc::clone(credentials));
+    }
+    credentials.with(tokens).map(Arc::new)
 }

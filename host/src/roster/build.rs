@@ -45,6 +45,11 @@ impl Kinds {
         };
         add(&mut problems, grant.problems("settings"));
         let shared = made(credentials.clone(), &mut problems);
+        let tokens = bindings.clients(&grant, settings, &row.secrets).unwrap_or_else(|error| {
+            add(&mut problems, vec![at("settings", error.to_string())]);
+            Vec::new()
+        });
+        tokens.iter().for_each(|one| add(&mut problems, one.grant.problems("settings")));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -57,6 +62,7 @@ impl Kinds {
             settings: of_kind,
             credentials,
             shared,
+            tokens,
             secret_versions: versions,
         }))
     }
