@@ -55,9 +55,12 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
     metrics.show_limits(runtime.limit_hits());
     let metrics = Arc::new(metrics);
+    let gate = build::gate(&config, &parts);
+    let access = build::access_tokens(&gate, &roster);
     let trial = Trial {
         runtime: Arc::clone(&runtime),
-        gate: build::gate(&config, &parts),
+        gate,
+        tokens: access.clone(),
         clock: Arc::clone(&clock),
         policy: build::retry_policy(&config.retry),
         slots: build::slots(&config.limits, runtime.limit_hits()),
@@ -69,6 +72,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         runtime: Arc::clone(&runtime),
         gate: Arc::clone(&trial.gate),
         net: Arc::clone(&parts.net),
+        tokens: access.clone(),
         clock: Arc::clone(&clock),
         metrics: Arc::clone(&metrics),
         policy: trial.policy,
@@ -120,6 +124,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     }
     let _ = tokio::time::timeout_at(deadline, serving.join_next()).await;
     serving.shutdown().await;
+    // A refresh token that a server has exchanged must be stored.
+    access.close().await;
     tokio::task::spawn_blocking(move || store.close()).await.ok();
     info!("The engine has stopped.");
     match (failed, drained) {

@@ -13,6 +13,8 @@ pub mod guard;
 mod lane;
 mod lanes;
 mod members;
+mod misuse;
+mod open;
 pub mod record;
 mod slots;
 
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::capability::http::HttpGate;
 use crate::capability::net::NetGate;
+use crate::capability::secrets::oauth2::Tokens;
 use crate::clock::Clock;
 use crate::queue::Queue;
 use crate::records::Records;
@@ -35,6 +38,7 @@ use guard::{BanGuard, tell};
 use lanes::Lanes;
 
 pub use destination::{Destination, Endpoint, Own, Site};
+pub(crate) use open::{TOKEN_MAX, without_token};
 pub use record::RetryPolicy;
 pub use slots::{Slot, Slots};
 
@@ -45,6 +49,7 @@ pub struct Dispatch {
     pub runtime: Arc<Runtime>,
     pub gate: Arc<HttpGate>,
     pub net: Arc<NetGate>,
+    pub tokens: Tokens,
     pub clock: Arc<Clock>,
     pub metrics: Arc<Metrics>,
     pub policy: RetryPolicy,

@@ -31,13 +31,14 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinError;
 
 use crate::audit::Who;
+use crate::capability::secrets::oauth2::Rotated;
 use crate::config::Problem;
 use crate::dispatch::Destination;
 use crate::ids::TenantId;
 use crate::queue::Queue;
 use crate::records::rows::{self, Pause, PausedBy};
 use crate::records::secrets as stored_secrets;
-use crate::setup::Setup;
+use crate::setup::{EndpointSetup, Setup};
 use crate::store::{Refusal, Store, StoreError, Weight};
 use crate::vault::Vault;
 
@@ -48,6 +49,9 @@ pub use installed::{Installed, State};
 pub use kinds::Kinds;
 pub(crate) use lay::{Before, Laid};
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
+
+/// How often a refresh token is stored anew when somebody changes its endpoint at that moment.
+const KEEPING_TRIES: usize = 4;
 
 /// A handle to the roster. There is one per store; handles are clones of it.
 #[derive(Clone, Debug)]
@@ -199,6 +203,33 @@ impl Roster {
         let edit = Edit::Pause { what, name, pause, expect: Expect::Any };
         let source = format!("a delivery to recipient {}", of.name);
         self.edit(of.endpoint.tenant, vec![edit], Who::engine(source)).await.map(drop)
+    }
+
+    /// A token server exchanged a refresh token: the new one is stored, unless somebody has set
+    /// another meanwhile.
+    pub async fn keep(&self, rotated: Rotated) -> Result<(), ChangeError> {
+        let Rotated { tenant, endpoint, setting, before, value } = rotated;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let live = self.live();
+            let mut rows = live.table.endpoints.values();
+            let row = rows.find(|row| row.id == endpoint && row.tenant == tenant);
+            let holds_old = |row: &&Arc<rows::EndpointRow>| {
+                row.secrets.get(&setting).is_some_and(|stored| stored.holds(&before))
+            };
+            let Some(row) = row.filter(holds_old) else { return Ok(()) };
+            let mut settings = row.setup.settings.as_map().clone();
+            settings.insert(setting.clone(), value.expose().into());
+            let setup = EndpointSetup { kind: row.setup.kind.clone(), settings: settings.into() };
+            let (name, expect) = (row.name.clone(), Expect::Revision(row.stamp.revision));
+            let edit = Edit::Endpoint { name, setup, expect };
+            match self.edit(tenant, vec![edit], Who::engine("the token server")).await {
+                Err(ChangeError::Outdated { .. } | ChangeError::NotFound { .. })
+                    if tries < KEEPING_TRIES => {}
+                changed => return changed.map(drop),
+            }
+        }
     }
 
     async fn change(

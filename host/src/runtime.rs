@@ -42,7 +42,7 @@ pub use engine::Allocation;
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
-pub use manifest::{Access, FolderAsked, Manifest, MethodAsked, World};
+pub use manifest::{Access, FolderAsked, Manifest, MethodAsked, OAuth2Asked, World};
 pub use withheld::{Withheld, Withholding};
 
 use crate::telemetry::LimitHits;

@@ -42,6 +42,7 @@ pub struct Metrics {
     answers: Family<Route, Histogram, fn() -> Histogram>,
     guard_origins: Family<Guarded, Gauge>,
     guard_held: Family<Guarded, Counter>,
+    misuses: Family<Misused, Counter>,
     /// Deliveries that wait or are in flight.
     queue_pending: Gauge,
     /// Deliveries that are handed out right now.
@@ -68,6 +69,7 @@ impl Metrics {
             answers: Family::new_with_constructor(|| Histogram::new(ANSWER_BUCKETS)),
             guard_origins: Family::default(),
             guard_held: Family::default(),
+            misuses: Family::default(),
             queue_pending: Gauge::default(),
             queue_leased: Gauge::default(),
             queue_waiting: Gauge::default(),
@@ -91,6 +93,8 @@ impl Metrics {
         to.register("guard_origins", help, metrics.guard_origins.clone());
         let help = "Times that messages were held back from an origin near a ban";
         to.register("guard_held", help, metrics.guard_held.clone());
+        let help = "Credentials that a component put where they must not be, by kind and reason";
+        to.register("secret_misuses", help, metrics.misuses.clone());
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
@@ -141,6 +145,11 @@ impl Metrics {
     /// A request was answered; `route` is the pattern, not the path.
     pub fn answered(&self, route: &str, took: Duration) {
         self.answers.get_or_create(&Route { route: route.to_owned() }).observe(took.as_secs_f64());
+    }
+
+    /// A component put a credential where it must not be.
+    pub fn misused(&self, kind: &str, code: &'static str) {
+        self.misuses.get_or_create(&Misused { kind: self.kind(kind), code }).inc();
     }
 
     /// How many origins are how near a ban.
@@ -213,6 +222,12 @@ struct Route {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Guarded {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Misused {
+    kind: Arc<str>,
+    code: &'static str,
 }
 
 /// How logs look.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 /// What is told of an endpoint's reach without trying it.
 pub use crate::capability::egress::{Line, Standing};
 use crate::capability::http::HttpGate;
+use crate::capability::secrets::oauth2::Tokens;
 use crate::clock::Clock;
 pub use crate::dispatch::Endpoint;
 use crate::dispatch::{RetryPolicy, Slots};
@@ -28,6 +29,7 @@ pub use test::{Probed, Sent, Tested};
 pub struct Trial {
     pub runtime: Arc<Runtime>,
     pub gate: Arc<HttpGate>,
+    pub tokens: Tokens,
     pub clock: Arc<Clock>,
     pub policy: RetryPolicy,
     /// Shared with deliveries, so that trials are bounded with them.

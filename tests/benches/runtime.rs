@@ -129,6 +129,7 @@ impl Stage {
             settings: json!({ "url": { "secret": "stored" } }).as_object().expect("it is").clone(),
             credentials,
             shared: Arc::clone(&shared),
+            tokens: Vec::new(),
             secret_versions: [0; 32],
             net: Arc::default(),
             files: Arc::default(),
@@ -206,7 +207,7 @@ impl Stage {
         };
         let begun = Instant::now();
         for _ in 0..times {
-            let doors = self.destination.doors(&self.gate);
+            let doors = self.destination.doors(&self.gate, &[]);
             let settings = self.destination.settings(&doors);
             let mut delivering =
                 Delivering::open(&self.runtime, kind, doors).await.expect("a store");

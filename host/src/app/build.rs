@@ -13,6 +13,7 @@ use crate::capability::egress::{Connector, Policy, Pool};
 use crate::capability::files::{FilesGate, FolderLimits};
 use crate::capability::http::HttpGate;
 use crate::capability::net::NetGate;
+use crate::capability::secrets::oauth2::{Keep, NotKept, Tokens};
 use crate::config::{
     AlertPart, ComponentConfig, Config, GuardConfig, LimitsConfig, Problem, RetryConfig,
 };
@@ -21,7 +22,7 @@ use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::queue::QueueLimits;
 use crate::records::{components, secrets};
-use crate::roster::{Approvals, Installed, Kinds, State, component_row};
+use crate::roster::{Approvals, Installed, Kinds, Roster, State, component_row};
 use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
@@ -163,6 +164,21 @@ pub(super) fn gate(config: &Config, parts: &Parts) -> Arc<HttpGate> {
         pool: Pool::default(),
         response_bytes_max: limits.response_bytes_max.get(),
     })
+}
+
+/// What fetches access tokens, and stores refresh tokens that were exchanged.
+pub(super) fn access_tokens(gate: &Arc<HttpGate>, roster: &Roster) -> Tokens {
+    let roster = roster.clone();
+    let keep: Keep = Box::new(move |rotated| {
+        let roster = roster.clone();
+        Box::pin(async move {
+            roster.keep(rotated).await.map_err(|error| {
+                error!(%error, "A refresh token that its server exchanged could not be stored.");
+                NotKept
+            })
+        })
+    });
+    Tokens::new(Arc::clone(gate), keep)
 }
 
 /// The keys of the secrets. A key command may take its time, so it waits on a thread of its own.

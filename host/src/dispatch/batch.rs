@@ -11,14 +11,16 @@ use super::backoff::Backoff;
 use super::guard::{Change, tell::tell};
 use super::lane::Health;
 use super::members::{Calls, fate_name, groups, ids, jitter, number};
+use super::open::Open;
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
-use super::{Destination, Dispatch};
+use super::{Destination, Dispatch, misuse};
+use crate::capability::secrets::Misuse;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
 use crate::queue::{Lease, Work};
 use crate::roster::What;
 use crate::runtime::bindings::kind;
-use crate::runtime::{Delivering, Draft, Fault, Formatting, Made, Told, Try};
+use crate::runtime::{Draft, Fault, Formatting, Made, Told, Try};
 use crate::store::StoreError;
 
 /// A settlement that was handed to the store; says when it is on disk.
@@ -48,6 +50,7 @@ pub(super) async fn send(
         stopped: None,
         misconfigured: None,
         changes: Vec::new(),
+        misuses: Vec::new(),
         formats: Calls::default(),
         delivers: Calls::default(),
         jitter: jitter(),
@@ -62,6 +65,7 @@ pub(super) async fn send(
         batch.ask_for_a_person(&found).await;
     }
     tell(dispatch, std::mem::take(&mut batch.changes)).await;
+    misuse::tell(dispatch, destination, &batch.misuses).await;
     Ok(batch.settled)
 }
 
@@ -76,13 +80,15 @@ struct Batch<'a> {
     misconfigured: Option<Misconfigured>,
     /// What the operator is to be told of the guard.
     changes: Vec<Change>,
+    /// Where the component put credentials that it must not have put there.
+    misuses: Vec<Misuse>,
     formats: Calls,
     delivers: Calls,
     /// From 0 to 1; one for all, since the first failure ends the batch.
     jitter: f64,
 }
 
-impl Batch<'_> {
+impl<'a> Batch<'a> {
     /// Makes messages of deliveries that have none. A group that breaks the component is halved
     /// until the one bad alert stands alone.
     async fn format(&mut self, lease: &Lease, deliveries: Vec<Delivery>) -> VecDeque<Parcel> {
@@ -159,7 +165,7 @@ impl Batch<'_> {
     }
 
     async fn deliver(&mut self, lease: &Lease, parcels: VecDeque<Parcel>) {
-        let mut open: Option<(Delivering, String)> = None;
+        let mut open: Option<Open> = None;
         for (message, deliveries) in parcels {
             if let Some(until_ms) = self.stopped {
                 lease.give_back(&message.members, Some(until_ms));
@@ -172,9 +178,13 @@ impl Batch<'_> {
                 continue;
             }
             let number = number(&deliveries);
-            let told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
-            let used = open.as_ref().map(|(delivering, _)| delivering.take_used());
-            self.delivers.add(used.unwrap_or_default());
+            let mut told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
+            if open.as_ref().is_some_and(|open| open.wants_other_tokens(&told, self.dispatch)) {
+                open = None;
+                self.misuses.append(&mut told.misuses);
+                told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
+            }
+            self.misuses.append(&mut told.misuses);
             match &told.outcome {
                 Err(Fault::Busy) => {
                     self.stopped = Some(self.busy_until(lease, &deliveries));
@@ -198,36 +208,27 @@ impl Batch<'_> {
         Some(held.until_ms)
     }
 
-    /// `open`: the store that is open, and the settings with its placeholders.
     async fn deliver_one(
-        &self,
-        open: &mut Option<(Delivering, String)>,
+        &mut self,
+        open: &mut Option<Open<'a>>,
         message: &Message,
         deliveries: &[Delivery],
         number: u32,
         now_ms: u64,
     ) -> Told {
-        let Destination { endpoint, zone, .. } = self.destination;
-        let (delivering, settings) = match open {
+        let open = match open {
             Some(open) => open,
-            None => {
-                let doors = self.destination.doors(&self.dispatch.gate);
-                let settings = self.destination.settings(&doors);
-                match Delivering::open(&self.dispatch.runtime, &endpoint.kind, doors).await {
-                    Ok(delivering) => open.insert((delivering, settings)),
-                    Err(fault) => return Told { outcome: Err(fault), seen: Default::default() },
-                }
-            }
+            None => match Open::new(self.dispatch, self.destination).await {
+                Ok(opened) => open.insert(opened),
+                Err(told) => return told,
+            },
         };
+        let zone = &self.destination.zone;
         let first_ms = deliveries.iter().filter_map(|one| one.first_ms).min().unwrap_or(now_ms);
-        delivering
-            .call(
-                message,
-                deliveries,
-                settings,
-                Try { number, now_ms, first_ms, zone, purpose: kind::Purpose::Live },
-            )
-            .await
+        let this = Try { number, now_ms, first_ms, zone, purpose: kind::Purpose::Live };
+        let told = open.delivering.call(message, deliveries, &open.settings, this).await;
+        self.delivers.add(open.delivering.take_used());
+        told
     }
 
     fn parcel(&self, draft: Draft, group: &[Delivery]) -> Parcel {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::guard::By;
 use crate::capability::doors::Doors;
@@ -12,7 +13,8 @@ use crate::capability::egress::Grant;
 use crate::capability::files::{FilesDoor, FilesGate, FolderGrant};
 use crate::capability::http::{HttpDoor, HttpGate};
 use crate::capability::net::{NetDoor, NetGate};
-use crate::capability::secrets::{Credential, Credentials, Keyring, Template};
+use crate::capability::secrets::oauth2::{Client, Token, TokenError, Tokens};
+use crate::capability::secrets::{Credential, CredentialError, Credentials, Keyring, Template};
 use crate::ids::{EndpointId, RecipientId, TenantId};
 use crate::runtime::bindings::kind::Purpose;
 use crate::runtime::{Context, Kind};
@@ -30,6 +32,8 @@ pub struct Endpoint {
     pub credentials: Vec<Credential>,
     /// Those credentials, for recipients that have none of their own.
     pub shared: Arc<Credentials>,
+    /// Access tokens that the engine fetches for it.
+    pub tokens: Vec<Client>,
     /// Another value for other versions of its secrets.
     pub secret_versions: [u8; 32],
     pub net: Arc<NetGate>,
@@ -90,7 +94,12 @@ impl Destination {
         let mut settings = endpoint.settings.clone();
         settings.extend(own.settings.iter().map(|(key, value)| (key.clone(), value.clone())));
         let connections = connections(&endpoint, &settings);
-        let template = Template::new(&settings, &own.credentials);
+        let blanks = endpoint.tokens.iter().map(|client| client.credential(None)).collect();
+        let template = match with_tokens(&own.credentials, blanks) {
+            Ok(credentials) => Template::new(&settings, &credentials),
+            // They are checked already, and blanks are texts.
+            Err(_) => Template::new(&settings, &own.credentials),
+        };
         let mut hash = Sha256::new();
         hash.update(endpoint.secret_versions);
         hash.update(own.secret_versions);
@@ -131,14 +140,33 @@ impl Destination {
         By { tenant: self.endpoint.tenant, endpoint: self.endpoint.id }
     }
 
+    /// The access tokens that its endpoint needs, one for each.
+    pub async fn tokens(&self, tokens: &Tokens, until: Instant) -> Result<Vec<Token>, TokenError> {
+        let mut found = Vec::with_capacity(self.endpoint.tokens.len());
+        for client in &self.endpoint.tokens {
+            found.push(tokens.get(client, until).await?);
+        }
+        Ok(found)
+    }
+
+    /// A service said that it does not know who we are: whether other tokens are worth a try.
+    pub fn refused(&self, tokens: &Tokens, found: &[Token]) -> bool {
+        let clients = self.endpoint.tokens.iter().zip(found);
+        // All of them are to be forgotten, whichever it was.
+        clients.filter(|(client, token)| tokens.refused(client, token)).count() > 0
+    }
+
     /// Everything that one store of this recipient's is given.
-    pub fn doors(&self, gate: &Arc<HttpGate>) -> Doors {
+    pub fn doors(&self, gate: &Arc<HttpGate>, tokens: &[Token]) -> Doors {
         let http = HttpDoor::new(Arc::clone(gate), self.grant.clone());
         let Endpoint { net, files, folders, .. } = &*self.endpoint;
+        let clients = self.endpoint.tokens.iter().zip(tokens);
+        let given = clients.map(|(client, token)| client.credential(Some(token))).collect();
+        let credentials = with_tokens(&self.credentials, given).unwrap_or_default();
         Doors {
             net: NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections),
             files: FilesDoor::new(Arc::clone(files), Arc::clone(folders)),
-            keyring: Keyring::mint(Arc::clone(&self.credentials)),
+            keyring: Keyring::mint(credentials),
             ..Doors::new(http)
         }
     }
@@ -157,4 +185,14 @@ fn connections(endpoint: &Endpoint, settings: &Map<String, Value>) -> [u8; 32] {
     hash.update(endpoint.kind.digest);
     hash.update(Value::Object(of_endpoint).to_string());
     hash.finalize().into()
+}
+
+fn with_tokens(
+    credentials: &Arc<Credentials>,
+    tokens: Vec<Credential>,
+) -> Result<Arc<Credentials>, CredentialError> {
+    if tokens.is_empty() {
+        return Ok(Arc::clone(credentials));
+    }
+    credentials.with(tokens).map(Arc::new)
 }

@@ -49,6 +49,11 @@ impl Kinds {
             .folders(row.tenant, read_by, &row.setup.settings)
             .map_err(|found| add(&mut problems, found))
             .unwrap_or_default();
+        let tokens = bindings.clients(&grant, settings, &row.secrets).unwrap_or_else(|error| {
+            add(&mut problems, vec![at("settings", error.to_string())]);
+            Vec::new()
+        });
+        tokens.iter().for_each(|one| add(&mut problems, one.grant.problems("settings")));
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -61,6 +66,7 @@ impl Kinds {
             settings: of_kind,
             credentials,
             shared,
+            tokens,
             secret_versions: versions,
             net: Arc::clone(&self.net),
             files: Arc::clone(&self.files),

@@ -8,6 +8,7 @@
 //! Not here: how they are sealed (`vault`), and how they are filled in (`capability::secrets`).
 
 mod binding;
+mod clients;
 mod settle;
 mod split;
 

@@ -13,6 +13,7 @@ use super::guest::{Guest, Moment};
 use super::session::Session;
 use super::{Fault, Runtime, convert};
 use crate::capability::doors::Doors;
+use crate::capability::secrets::{Keyring, Misuse};
 use crate::delivery::{Delivery, Message, Seen};
 
 const FACTS_MAX: usize = 64;
@@ -35,6 +36,15 @@ pub struct Told {
     /// After `Err` the store is spent.
     pub outcome: Result<kind::Outcome, Fault>,
     pub seen: Seen,
+    /// Where the component put credentials that it must not have put there.
+    pub misuses: Vec<Misuse>,
+}
+
+impl Told {
+    /// Of a call that was not made.
+    pub fn unmade(outcome: Result<kind::Outcome, Fault>) -> Self {
+        Self { outcome, seen: Seen::default(), misuses: Vec::new() }
+    }
 }
 
 /// The circumstances of one try.
@@ -81,8 +91,11 @@ impl Delivering {
             .await;
         let outcome = outcome.map_err(|end| self.session.fault(end));
         tell_log(&self.session, "deliver");
-        let doors = self.session.store.data().doors.as_ref();
-        Told { outcome, seen: doors.map(Doors::seen).unwrap_or_default() }
+        let Some(doors) = &mut self.session.store.data_mut().doors else {
+            return Told::unmade(outcome);
+        };
+        let outcome = outcome.map(|outcome| redacted(outcome, &doors.keyring));
+        Told { outcome, seen: doors.seen(), misuses: doors.keyring.take_misuses() }
     }
 }
 
@@ -114,6 +127,37 @@ pub async fn probe(
         return Err(Fault::Contract("`probe` found more than 64 facts".to_owned()));
     }
     Ok(found)
+}
+
+/// What of an outcome people read, without secrets.
+///
+/// What the component is given back (`carry`, `remote-id`, corrections) stays as it is: whether a
+/// guess of its own comes back redacted would tell it that the guess was right.
+fn redacted(mut outcome: kind::Outcome, keyring: &Keyring) -> kind::Outcome {
+    if keyring.is_empty() {
+        return outcome;
+    }
+    let clean = |text: &mut String| *text = keyring.redact_text(std::mem::take(text));
+    for verdict in &mut outcome.verdicts {
+        match verdict {
+            kind::Verdict::Delivered(receipt) => {
+                receipt.warning.iter_mut().for_each(clean);
+                clean(&mut receipt.detail);
+            }
+            kind::Verdict::Skipped(reason) => clean(&mut reason.detail),
+            kind::Verdict::Failed(failure) => match failure {
+                kind::Failure::Rejected(reason)
+                | kind::Failure::TooLarge(reason)
+                | kind::Failure::Uncertain(reason)
+                | kind::Failure::Other(reason) => clean(&mut reason.detail),
+                kind::Failure::Unavailable(delay) | kind::Failure::RateLimited(delay) => {
+                    clean(&mut delay.detail);
+                }
+                kind::Failure::Misconfigured(fault) => clean(&mut fault.detail),
+            },
+        }
+    }
+    outcome
 }
 
 /// What a call keeps for its verdict once a request has used up the rest: a service that never

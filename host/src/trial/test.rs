@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::Trial;
@@ -12,6 +13,7 @@ use crate::alert::Alert;
 use crate::capability::log::printable;
 use crate::delivery::{Message, OutcomeKind};
 use crate::dispatch::record::{Tried, failure, judge};
+use crate::dispatch::{TOKEN_MAX, without_token};
 use crate::ids::{MessageId, TenantId};
 use crate::runtime::bindings::kind::{Certainty, Purpose, Scope};
 use crate::runtime::{Delivering, Draft, Told, Try, probe};
@@ -75,7 +77,12 @@ impl Trial {
         let destination = &aim.destination;
         let names_recipient = target.recipient.is_some() || target.recipient_settings.is_some();
         let scope = if names_recipient { Scope::Recipient } else { Scope::Endpoint };
-        let doors = destination.doors(&self.gate);
+        let tokens = destination.tokens(&self.tokens, Instant::now() + TOKEN_MAX).await;
+        let tokens = match tokens {
+            Ok(tokens) => tokens,
+            Err(error) => return failed(error.code(), error.to_string()),
+        };
+        let doors = destination.doors(&self.gate, &tokens);
         let settings = destination.settings(&doors);
         let _slot = self.slots.acquire(destination.endpoint.tenant).await;
         let kind = &destination.endpoint.kind;
@@ -141,12 +148,18 @@ impl Trial {
             zone: &destination.zone,
             purpose: Purpose::Test,
         };
-        let doors = destination.doors(&self.gate);
-        let settings = destination.settings(&doors);
-        let _slot = self.slots.acquire(endpoint.tenant).await;
-        let told = match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
-            Ok(mut open) => open.call(&message, &deliveries, &settings, this).await,
-            Err(fault) => Told { outcome: Err(fault), seen: Default::default() },
+        let tokens = destination.tokens(&self.tokens, Instant::now() + TOKEN_MAX).await;
+        let told = match tokens {
+            Ok(tokens) => {
+                let doors = destination.doors(&self.gate, &tokens);
+                let settings = destination.settings(&doors);
+                let _slot = self.slots.acquire(endpoint.tenant).await;
+                match Delivering::open(&self.runtime, &endpoint.kind, doors).await {
+                    Ok(mut open) => open.call(&message, &deliveries, &settings, this).await,
+                    Err(fault) => Told::unmade(Err(fault)),
+                }
+            }
+            Err(error) => Told::unmade(Ok(without_token(&error))),
         };
         let now_ms = self.clock.now_ms();
         let tried = Tried { number: 1, forgiven: 0, at_ms, now_ms, jitter: 0.0 };

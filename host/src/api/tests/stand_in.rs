@@ -14,6 +14,7 @@ use super::super::{Engine, Server};
 use super::peer::{self, Answer, Peer};
 use crate::capability::egress::{Connector, Pool};
 use crate::capability::http::HttpGate;
+use crate::capability::secrets::oauth2;
 use crate::clock::Clock;
 use crate::config::{Config, KeySource};
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
@@ -72,13 +73,18 @@ impl StandIn {
         let key = KeySource::File(folder.path().join("secrets.key"));
         let vault = Vault::open_key(&key, false).unwrap();
         let roster = Roster::open(&store, &queue, kinds, vault.clone()).await.unwrap();
+        let gate = Arc::new(HttpGate {
+            connector: Connector::default(),
+            pool: Pool::default(),
+            response_bytes_max: 1 << 20,
+        });
         let trial = Arc::new(Trial {
             runtime,
-            gate: Arc::new(HttpGate {
-                connector: Connector::default(),
-                pool: Pool::default(),
-                response_bytes_max: 1 << 20,
-            }),
+            tokens: oauth2::Tokens::new(
+                Arc::clone(&gate),
+                Box::new(|_| Box::pin(async { Err(oauth2::NotKept) })),
+            ),
+            gate,
             clock: Arc::clone(&clock),
             policy: RetryPolicy {
                 backoff: Backoff {

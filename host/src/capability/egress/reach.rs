@@ -83,7 +83,8 @@ fn origin(template: &str, settings: &Map<String, Value>) -> Result<Origin, Reach
     Origin::of(&url).map_err(|source| ReachError::Origin { template: template(), source })
 }
 
-fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, ReachError> {
+/// The template with the settings that it names.
+pub fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, ReachError> {
     let mut filled = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

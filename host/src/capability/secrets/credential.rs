@@ -117,6 +117,12 @@ impl Credentials {
         Ok(Self { held, redactor, redactors })
     }
 
+    /// These and others, behind them.
+    pub fn with(&self, more: Vec<Credential>) -> Result<Self, CredentialError> {
+        let held = self.held.iter().map(|held| held.credential.clone());
+        Self::new(held.chain(more).collect())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
     }

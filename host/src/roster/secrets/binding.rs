@@ -78,10 +78,12 @@ impl Binding {
 
 /// Everything that the secrets of one endpoint and of its recipients are bound to.
 pub(in super::super) struct Bindings<'k> {
-    kind: &'k OfKind,
+    pub(super) kind: &'k OfKind,
     /// Settings of the endpoint with the origins of secret URLs, and nothing else that is secret.
-    view: Map<String, Value>,
+    pub(super) view: Map<String, Value>,
     pub(in super::super) way: Way,
+    /// To token servers: they have keys of their own, so that no pin is theirs.
+    pub(super) way_of_tokens: Way,
     pub(in super::super) reach: Result<Reach, ReachError>,
 }
 
@@ -101,8 +103,11 @@ impl<'k> Bindings<'k> {
                 .filter_map(|name| Some(((*name).to_owned(), view.get(*name)?.clone()))),
         );
         let tls = TlsSettings::parse(&of_peer, None)?;
+        let mut authorities = of_peer;
+        authorities.remove(TlsSettings::PIN);
+        let way_of_tokens = way.clone().with_tls(&TlsSettings::parse(&authorities, None)?);
         let reach = reach_of(kind, &view);
-        Ok(Self { kind, view, way: way.with_tls(&tls), reach })
+        Ok(Self { kind, view, way: way.with_tls(&tls), way_of_tokens, reach })
     }
 
     /// What `field` is bound to. `None`: it is no secret. `Err`: a setting is missing that says
@@ -154,7 +159,7 @@ fn reach_of(kind: &OfKind, view: &Map<String, Value>) -> Result<Reach, ReachErro
 }
 
 /// The one origin or target that `template` leads to, in normal form.
-fn resolve(
+pub(super) fn resolve(
     manifest: &Manifest,
     template: &str,
     view: &Map<String, Value>,
