@@ -66,6 +66,8 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         slots: build::slots(&config.limits, runtime.limit_hits()),
         batch_max: config.dispatch.batch_max.get(),
         roster: roster.clone(),
+        records: records.clone(),
+        metrics: Arc::clone(&metrics),
     };
     let dispatch = Arc::new(Dispatch {
         queue: queue.clone(),

@@ -13,7 +13,7 @@ pub mod guard;
 mod lane;
 mod lanes;
 mod members;
-mod misuse;
+pub(crate) mod misuse;
 mod open;
 pub mod record;
 mod slots;

@@ -17,8 +17,10 @@ use crate::capability::secrets::oauth2::Tokens;
 use crate::clock::Clock;
 pub use crate::dispatch::Endpoint;
 use crate::dispatch::{RetryPolicy, Slots};
+use crate::records::Records;
 use crate::roster::Roster;
 use crate::runtime::Runtime;
+use crate::telemetry::Metrics;
 
 pub use preview::{Decided, LeftOut, Preview, Previewed, SAMPLE};
 pub use target::{Target, TargetError};
@@ -36,4 +38,6 @@ pub struct Trial {
     pub slots: Arc<Slots>,
     pub batch_max: usize,
     pub roster: Roster,
+    pub records: Records,
+    pub metrics: Arc<Metrics>,
 }

@@ -2,11 +2,18 @@
 //! that must follow; the test beside the table tries every row. `docs/security/attacks.md` is made
 //! from these tables.
 
+mod addresses;
+mod answers;
 mod build;
 mod document;
 mod folders;
+mod mail;
 mod malformed;
+mod names;
+mod requests;
 mod running;
+mod secrets;
+mod thief;
 
 /// One attack.
 #[derive(Clone, Debug)]
@@ -32,5 +39,16 @@ pub(crate) struct Chapter {
 
 /// Every table, in the order of the document.
 fn chapters() -> Vec<Chapter> {
-    vec![malformed::chapter(), malformed::taken(), running::chapter(), folders::chapter()]
+    vec![
+        malformed::chapter(),
+        malformed::taken(),
+        running::chapter(),
+        addresses::chapter(),
+        names::chapter(),
+        requests::chapter(),
+        answers::chapter(),
+        secrets::chapter(),
+        mail::chapter(),
+        folders::chapter(),
+    ]
 }

@@ -65,7 +65,13 @@ pub(super) async fn send(
         batch.ask_for_a_person(&found).await;
     }
     tell(dispatch, std::mem::take(&mut batch.changes)).await;
-    misuse::tell(dispatch, destination, &batch.misuses).await;
+    let to = misuse::Told {
+        records: &dispatch.records,
+        metrics: &dispatch.metrics,
+        now_ms: dispatch.clock.now_ms(),
+    };
+    let source = format!("a delivery to recipient {}", destination.name);
+    misuse::tell(to, destination, source, &batch.misuses).await;
     Ok(batch.settled)
 }
 

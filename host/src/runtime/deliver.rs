@@ -11,9 +11,9 @@ use super::catalog::Kind;
 use super::format::tell_log;
 use super::guest::{Guest, Moment};
 use super::session::Session;
-use super::{Fault, Runtime, convert};
+use super::{Fault, Runtime, convert, redacted};
 use crate::capability::doors::Doors;
-use crate::capability::secrets::{Keyring, Misuse};
+use crate::capability::secrets::Misuse;
 use crate::delivery::{Delivery, Message, Seen};
 
 const FACTS_MAX: usize = 64;
@@ -94,21 +94,33 @@ impl Delivering {
         let Some(doors) = &mut self.session.store.data_mut().doors else {
             return Told::unmade(outcome);
         };
-        let outcome = outcome.map(|outcome| redacted(outcome, &doors.keyring));
+        let outcome = outcome.map(|outcome| redacted::outcome(outcome, &doors.keyring));
         Told { outcome, seen: doors.seen(), misuses: doors.keyring.take_misuses() }
     }
 }
 
+/// What came of a probe.
+#[derive(Debug)]
+pub struct Probe {
+    /// `Ok(Err(_))`: the component says that it is not so.
+    pub found: Result<Result<kind::Finding, kind::Failure>, Fault>,
+    /// Where the component put credentials that it must not have put there.
+    pub misuses: Vec<Misuse>,
+}
+
 /// Asks the component whether the service is there and takes the credentials, with the doors of one
-/// endpoint. `Ok(Err(_))`: the component says that it is not so.
+/// endpoint.
 pub async fn probe(
     runtime: &Arc<Runtime>,
     kind: &Kind,
     doors: Doors,
     settings: &str,
     scope: kind::Scope,
-) -> Result<Result<kind::Finding, kind::Failure>, Fault> {
-    let mut probing = Delivering::open(runtime, kind, doors).await?;
+) -> Probe {
+    let mut probing = match Delivering::open(runtime, kind, doors).await {
+        Ok(probing) => probing,
+        Err(fault) => return Probe { found: Err(fault), misuses: Vec::new() },
+    };
     let wall = probing.wall;
     if let Some(doors) = &mut probing.session.store.data_mut().doors {
         doors.begin(Instant::now() + wall - verdict_time(wall));
@@ -120,44 +132,20 @@ pub async fn probe(
         })
         .await;
     tell_log(&probing.session, "probe");
-    let found = found.map_err(|end| probing.session.fault(end))?;
-    if let Ok(finding) = &found
-        && finding.facts.len() > FACTS_MAX
-    {
-        return Err(Fault::Contract("`probe` found more than 64 facts".to_owned()));
-    }
-    Ok(found)
-}
-
-/// What of an outcome people read, without secrets.
-///
-/// What the component is given back (`carry`, `remote-id`, corrections) stays as it is: whether a
-/// guess of its own comes back redacted would tell it that the guess was right.
-fn redacted(mut outcome: kind::Outcome, keyring: &Keyring) -> kind::Outcome {
-    if keyring.is_empty() {
-        return outcome;
-    }
-    let clean = |text: &mut String| *text = keyring.redact_text(std::mem::take(text));
-    for verdict in &mut outcome.verdicts {
-        match verdict {
-            kind::Verdict::Delivered(receipt) => {
-                receipt.warning.iter_mut().for_each(clean);
-                clean(&mut receipt.detail);
-            }
-            kind::Verdict::Skipped(reason) => clean(&mut reason.detail),
-            kind::Verdict::Failed(failure) => match failure {
-                kind::Failure::Rejected(reason)
-                | kind::Failure::TooLarge(reason)
-                | kind::Failure::Uncertain(reason)
-                | kind::Failure::Other(reason) => clean(&mut reason.detail),
-                kind::Failure::Unavailable(delay) | kind::Failure::RateLimited(delay) => {
-                    clean(&mut delay.detail);
-                }
-                kind::Failure::Misconfigured(fault) => clean(&mut fault.detail),
-            },
+    let found = found.map_err(|end| probing.session.fault(end)).and_then(|found| match found {
+        Ok(finding) if finding.facts.len() > FACTS_MAX => {
+            Err(Fault::Contract("`probe` found more than 64 facts".to_owned()))
         }
-    }
-    outcome
+        found => Ok(found),
+    });
+    let Some(doors) = &mut probing.session.store.data_mut().doors else {
+        return Probe { found, misuses: Vec::new() };
+    };
+    let found = found.map(|found| match found {
+        Ok(finding) => Ok(redacted::finding(finding, &doors.keyring)),
+        Err(failure) => Err(redacted::failure(failure, &doors.keyring)),
+    });
+    Probe { found, misuses: doors.keyring.take_misuses() }
 }
 
 /// What a call keeps for its verdict once a request has used up the rest: a service that never

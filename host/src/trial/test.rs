@@ -11,9 +11,10 @@ use super::preview::{delivery, of_a_test};
 use super::target::{Aim, Target, TargetError};
 use crate::alert::Alert;
 use crate::capability::log::printable;
+use crate::capability::secrets::Misuse;
 use crate::delivery::{Message, OutcomeKind};
 use crate::dispatch::record::{Tried, failure, judge};
-use crate::dispatch::{TOKEN_MAX, without_token};
+use crate::dispatch::{Destination, TOKEN_MAX, misuse, without_token};
 use crate::ids::{MessageId, TenantId};
 use crate::runtime::bindings::kind::{Certainty, Purpose, Scope};
 use crate::runtime::{Delivering, Draft, Told, Try, probe};
@@ -86,7 +87,9 @@ impl Trial {
         let settings = destination.settings(&doors);
         let _slot = self.slots.acquire(destination.endpoint.tenant).await;
         let kind = &destination.endpoint.kind;
-        match probe(&self.runtime, kind, doors, &settings, scope).await {
+        let probed = probe(&self.runtime, kind, doors, &settings, scope).await;
+        self.tell(destination, &probed.misuses).await;
+        match probed.found {
             Ok(Ok(finding)) => Probed {
                 certainty: match finding.certainty {
                     Certainty::Unchecked => "unchecked",
@@ -161,6 +164,7 @@ impl Trial {
             }
             Err(error) => Told::unmade(Ok(without_token(&error))),
         };
+        self.tell(destination, &told.misuses).await;
         let now_ms = self.clock.now_ms();
         let tried = Tried { number: 1, forgiven: 0, at_ms, now_ms, jitter: 0.0 };
         let attempt = judge(told, message, &deliveries, tried, &self.policy).settlement.attempt;
@@ -173,6 +177,15 @@ impl Trial {
             took_ms: attempt.took_ms,
             summary: draft.summary,
         }
+    }
+
+    async fn tell(&self, destination: &Destination, misuses: &[Misuse]) {
+        let to = misuse::Told {
+            records: &self.records,
+            metrics: &self.metrics,
+            now_ms: self.clock.now_ms(),
+        };
+        misuse::tell(to, destination, "a test".to_owned(), misuses).await;
     }
 }
 

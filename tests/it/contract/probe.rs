@@ -11,7 +11,7 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
     let scene = Scene::set(case).await?;
     let (doors, settings) = scene.doors(stage, kind)?;
     let found = probe(&stage.runtime, kind, doors, &settings, Scope::Endpoint).await;
-    let found = found.map_err(|fault| format!("the call broke: {fault}"))?;
+    let found = found.found.map_err(|fault| format!("the call broke: {fault}"))?;
     scene.check_request(case, None)?;
     match (found, case.get("finding"), case.get("verdict")) {
         (Ok(finding), Some(expected), None) => {

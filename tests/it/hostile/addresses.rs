@@ -120,7 +120,7 @@ pub(super) fn chapter() -> Chapter {
 fn attack((host, is, said): &Row) -> Attack {
     let outcome = match *said {
         NO_URL => "refused: no URL that leads to an origin".to_owned(),
-        said => format!("denied: {said}"),
+        said => format!("refused: {said}"),
     };
     Attack { name: format!("`http://{host}/`"), does: format!("reaches for {is}"), outcome }
 }
@@ -139,7 +139,9 @@ async fn no_spelling_of_a_forbidden_address_is_connected_to() {
         let report = thief::acts(&engine, &json!({"url": url, "steps": steps})).await;
         let is_right = match *said {
             NO_URL => report.starts_with("refused: ") || report.contains(r#"code: "url""#),
-            said => report.contains(r#"code: "address""#) && report.contains(said),
+            // An address is known when its endpoint is saved or tried, so that nothing of the
+            // component runs at all.
+            said => report.starts_with("refused: ") && report.contains(said),
         };
         if !is_right {
             wrong.push(format!("{host}, {is}: {report}, expected {said:?}"));

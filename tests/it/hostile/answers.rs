@@ -55,7 +55,7 @@ const ECHOES: &[Row] = &[
         says: |request| { let (a, b) = token(request).split_at(7); chunks(200, &[], &[a.as_bytes(), b.as_bytes()]) } },
     Row { name: "byte by byte", does: "repeats the token in chunks of one byte", said: REDACTED,
         says: |request| { let parts: Vec<_> = token(request).as_bytes().chunks(1).collect(); chunks(200, &[], &parts) } },
-    Row { name: "compressed", does: "repeats the token compressed, though it was asked not to", said: COMPLETE,
+    Row { name: "compressed", does: "repeats the token compressed, though it was asked not to", said: "200 Ending::Capped of 0 bytes",
         says: |request| answer(200, &[("content-encoding", "gzip")], &gzip(token(request).as_bytes())) },
     Row { name: "in base64", does: "repeats the token in base64", said: REDACTED,
         says: |request| answer(200, &[], STANDARD.encode(token(request)).as_bytes()) },
@@ -73,16 +73,16 @@ const ECHOES: &[Row] = &[
 const BROKEN: &[Row] = &[
     Row { name: "silence", does: "never answers", said: NO_ANSWER, says: |_| vec![Say::Silence] },
     Row { name: "slow-loris", does: "answers a byte every 100 ms, for ever", said: NO_ANSWER, says: |_| slow(200, Duration::from_millis(100)) },
-    Row { name: "endless body", does: "answers without end", said: "Ending::Capped of 1048576 bytes", says: |_| endless(200) },
+    Row { name: "endless body", does: "answers without end", said: "Ending::Capped of 1048501 bytes", says: |_| endless(200) },
     Row { name: "endless head", does: "sends headers without end", said: NO_ANSWER,
         says: |_| vec![Say::Bytes(b"HTTP/1.1 200 OK\r\n".to_vec()), Say::ForEver(b"x-more: and more\r\n".to_vec())] },
     Row { name: "10,000 headers", does: "sends ten thousand headers", said: NO_ANSWER,
         says: |_| raw(200, &(0..10_000).map(|at| format!("x-{at}: 1\r\n")).collect::<String>(), "") },
     Row { name: "a header of 1 MiB", does: "sends one header of a mebibyte", said: NO_ANSWER,
         says: |_| raw(200, &format!("x-large: {}\r\n", "x".repeat(1 << 20)), "") },
-    Row { name: "interim answers without end", does: "says `100 Continue` for ever", said: NO_ANSWER,
+    Row { name: "interim answers without end", does: "says `100 Continue` for ever, which has to be read", said: "used up the CPU of one call",
         says: |_| vec![Say::ForEver(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec())] },
-    Row { name: "another protocol", does: "switches to a protocol of its own", said: "HttpError",
+    Row { name: "another protocol", does: "switches to a protocol of its own", said: "101 Ending::Complete of 0 bytes",
         says: |_| raw(101, "connection: upgrade\r\nupgrade: mine\r\n", "hello") },
     Row { name: "no HTTP", does: "answers in something else", said: NO_ANSWER,
         says: |_| vec![Say::Bytes(b"+OK POP3 ready\r\n\r\n".to_vec()), Say::Close] },
@@ -133,7 +133,7 @@ pub(super) fn chapter() -> Chapter {
         (
             "an answer too many",
             "sends a second answer behind the first, for the next request",
-            "the next request has its own answer",
+            "no other endpoint is given it, though it speaks to the same server",
         ),
         (
             "a guess at the end of an answer",
@@ -185,25 +185,37 @@ async fn no_answer_shows_a_secret_or_holds_the_engine() {
     shows_no_secret(&engine, &site.log()).await;
 }
 
+/// HTTP/1.1 has no names for answers: whoever answers too early can only harm what is asked of it by
+/// the same endpoint, whose connections are its own.
 #[tokio::test]
-async fn an_answer_too_many_is_not_taken_for_the_next() {
+async fn an_answer_too_many_reaches_no_other_endpoint() {
     let own = Web::saying(|request| {
-        let mut said = answer(200, &[], request.body.as_slice());
-        said.push(Say::Bytes(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nsmuggled".to_vec()));
+        let mut said = answer(200, &[], b"asked");
+        let more = format!("smuggled after {}", String::from_utf8_lossy(&request.body));
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", more.len());
+        said.push(Say::Bytes((head + &more).into()));
         said
     })
     .await;
-    let other = Web::saying(|_| answer(200, &[], b"")).await;
-    let steps = json!([
-        {"send": {"url": "<url>", "body": "first"}},
-        {"send": {"url": "<url>", "body": "second"}},
-        {"send": {"url": "<url>", "body": "third"}},
-    ]);
-    let site = thief::site().await;
+    let mut site = thief::site().await;
+    for name in ["one", "two"] {
+        let steps = json!([
+            {"send": {"url": "<url>", "body": name, "filling": "none"}},
+            {"send": {"url": "<url>", "body": name, "filling": "none"}},
+        ]);
+        let settings = thief::settings(&wanted(&own, &own, &steps));
+        site = site.endpoint(name, "thief", &settings);
+    }
     let engine = site.start().await;
-    let report = thief::acts(&engine, &wanted(&own, &other, &steps)).await;
-    assert!(!report.contains("smuggled"), "{report}");
-    assert!(report.contains("first"), "{report}");
+    for round in 0..4 {
+        for (name, other) in [("one", "two"), ("two", "one")] {
+            let target = json!({"endpoint": name, "send": false});
+            let answer = engine.call("POST", "/v1/test", &target).await;
+            let told = answer.text();
+            assert!(told.contains("asked") || told.contains(&format!("after {name}")), "{told}");
+            assert!(!told.contains(&format!("after {other}")), "{round}: {told}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ const ROWS: &[Row] = &[
     Row { name: "as declared, in JSON", does: "sends its token in the field that the manifest says", steps: r#"[{"send":{"url":"<url>","body":"{\"token\":\"<token>\"}"}}]"#, said: DONE, arrives: Secret },
     Row { name: "as declared, in a form", does: "sends its token in the field that the manifest says", steps: r#"[{"send":{"url":"<url>","body":"a=b&token=<token>","filling":"form"}}]"#, said: DONE, arrives: Secret },
     // At its own origin, elsewhere in the request.
+    Row { name: "as what it is not", does: "has JSON filled in, and says that it is plain text", steps: r#"[{"send":{"url":"<url>","headers":[["content-type","text/plain"]],"body":"{\"token\":\"<token>\"}"}}]"#, said: MISUSE, arrives: Nothing },
+    Row { name: "as another sort", does: "has a form filled in, and says that it is JSON", steps: r#"[{"send":{"url":"<url>","headers":[["content-type","application/json"]],"body":"{\"text\":\"&token=<token>&\"}","filling":"form"}}]"#, said: MISUSE, arrives: Nothing },
     Row { name: "as message text", does: "writes its token into a message, where people read it", steps: r#"[{"send":{"url":"<url>","body":"{\"text\":\"<token>\"}"}}]"#, said: MISUSE, arrives: Nothing },
     Row { name: "within a text", does: "writes its token into the middle of the field where it may stand alone", steps: r#"[{"send":{"url":"<url>","body":"{\"token\":\"see: <token>\"}"}}]"#, said: MISUSE, arrives: Nothing },
     Row { name: "one level down", does: "writes its token into a field of that name elsewhere", steps: r#"[{"send":{"url":"<url>","body":"{\"a\":{\"token\":\"<token>\"}}"}}]"#, said: MISUSE, arrives: Nothing },
@@ -178,6 +180,25 @@ async fn a_placeholder_is_a_secret_only_where_it_may_be() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     shows_no_secret(&engine, &site.log()).await;
+    is_told_of(&engine).await;
+}
+
+/// Each misuse of a row is in the audit log, and in the metrics.
+async fn is_told_of(engine: &Engine) {
+    let is_misuse = |row: &&Row| [MISUSE, ELSEWHERE].contains(&row.said);
+    let expected = ROWS.iter().filter(is_misuse).count();
+    let audit = engine.get("/v1/audit?limit=1000").await.json();
+    let entries = audit["entries"].as_array().unwrap();
+    let misuses: Vec<_> = entries.iter().filter(|one| one["action"] == "secret-misuse").collect();
+    assert!(misuses.len() >= expected, "{} of {expected}", misuses.len());
+    assert_eq!(misuses[0]["detail"]["component"], "thief");
+    for code in ["secret-misuse", "secret-origin"] {
+        let of_code = |one: &&&Value| one["detail"]["misuses"][0]["code"] == code;
+        assert!(misuses.iter().filter(of_code).count() > 2, "{code}: {misuses:?}");
+        let metrics = engine.get("/metrics").await.text();
+        let counted = format!("campanile_secret_misuses_total{{kind=\"thief\",code=\"{code}\"}}");
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -97,6 +97,8 @@ impl StandIn {
             slots: Slots::new(1, 1, Default::default()),
             batch_max: 1,
             roster: roster.clone(),
+            records: records.clone(),
+            metrics: Arc::new(Metrics::new([])),
         });
         let server = Server::bind(&config.api).await.unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());

@@ -1,7 +1,7 @@
 //! Takes the steps.
 
 use campanile_guest::net::Connection;
-use campanile_guest::{Request, Response, http, log, net, secrets};
+use campanile_guest::{Filling, Request, Response, http, log, net, secrets};
 
 use crate::steps::{Encoding, Send, Step};
 use crate::words::Words;
@@ -92,13 +92,29 @@ impl Hands {
 
     fn send(&self, send: &Send) -> String {
         let words = &self.words;
-        let headers = send.headers.iter();
+        let mut headers: Vec<_> = send
+            .headers
+            .iter()
+            .map(|(name, value)| (words.fill(name), words.fill(value)))
+            .collect();
+        let says_its_type =
+            headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let (body, filling) = (words.fill(&send.body).into_bytes(), send.filling());
+        // The engine fills in a body only as what it is said to be.
+        let of_filling = match filling {
+            Filling::Json => Some("application/json"),
+            Filling::Form => Some("application/x-www-form-urlencoded"),
+            Filling::None => None,
+        };
+        if let Some(media) = of_filling.filter(|_| !body.is_empty() && !says_its_type) {
+            headers.push(("content-type".into(), media.into()));
+        }
         let request = Request {
             method: send.method(),
             url: words.fill(&send.url),
-            headers: headers.map(|(name, value)| (words.fill(name), words.fill(value))).collect(),
-            body: words.fill(&send.body).into_bytes(),
-            filling: send.filling(),
+            headers,
+            body,
+            filling,
             coding: send.coding(),
             timeout_ms: send.timeout_ms,
         };
