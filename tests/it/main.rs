@@ -17,6 +17,7 @@ mod kill;
 mod latency;
 mod layout;
 mod memory;
+mod oauth2;
 mod openapi;
 mod path;
 mod process;

@@ -21,6 +21,11 @@ pub(crate) fn descriptor() -> Descriptor {
                 "token": { "type": "string", "writeOnly": true },
                 "key": { "type": "string", "writeOnly": true },
                 "login": { "type": "string", "writeOnly": true },
+                "token_url": { "type": "string", "default": "http://127.0.0.1:1/token" },
+                "client_id": { "type": "string" },
+                "client_secret": { "type": "string", "writeOnly": true },
+                "refresh_token": { "type": "string", "writeOnly": true },
+                "scope": { "type": "string" },
                 "delivers": { "type": "boolean", "default": false },
                 "steps": { "type": "array", "default": [] }
             }
