@@ -23,7 +23,7 @@ use crate::config::{Config, List, Problem};
 use crate::dispatch::guard::BanGuard;
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
-use crate::records::Records;
+use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
 use crate::runtime::RuntimeError;
 use crate::store::{Store, StoreError};
@@ -48,6 +48,11 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     let kinds = build::kinds(&config, &parts, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
     let tokens = Tokens::open(&config.data_dir)?;
+    if granted::note(&store, config.granted.clone(), config.path.display().to_string()).await? {
+        info!(
+            "What the configuration grants has changed since the last start; it is in the audit log."
+        );
+    }
     let vault = build::vault(&config, &store).await?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
@@ -80,6 +85,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         policy: trial.policy,
         batch_max: trial.batch_max,
         slots: Arc::clone(&trial.slots),
+        told: dispatch::offenses::Told::default(),
         guard: Arc::new(BanGuard::new(build::guard_rules(&config.guard))),
         records: records.clone(),
         roster: roster.clone(),

@@ -10,4 +10,5 @@ pub mod files;
 pub mod http;
 pub mod log;
 pub mod net;
+pub mod offenses;
 pub mod secrets;

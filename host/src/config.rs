@@ -70,6 +70,8 @@ pub struct Config {
     pub tenants: BTreeMap<String, TenantConfig>,
     /// Where the key is that secrets are sealed with.
     pub key: KeySource,
+    /// What of all this is granted to endpoints and components, as it is written, for the audit log.
+    pub granted: serde_json::Value,
 }
 
 impl Config {
@@ -89,17 +91,28 @@ impl Config {
         })?;
 
         let mut reading = Reading::default();
+        let granted = granted(&table);
         let base = path.parent().unwrap_or(Path::new(""));
         let egress = EgressConfig::read(&mut table, base, &mut reading);
         let tenants = egress::tenants(&mut table, &mut reading);
         let top = Top::read(table, &mut reading);
-        let config = Config { egress, tenants, ..top.check(path, &mut reading) };
+        let config = Config { egress, tenants, granted, ..top.check(path, &mut reading) };
         if reading.problems.is_empty() {
             Ok(config)
         } else {
             Err(ConfigError::Wrong { path: path.to_owned(), problems: reading.problems })
         }
     }
+}
+
+/// The tables that widen or narrow what endpoints and components may do. They name files of secrets,
+/// and hold none.
+fn granted(table: &toml::Table) -> serde_json::Value {
+    let tables = ["egress", "tenant", "files", "component"].iter().filter_map(|key| {
+        // Whatever TOML holds can be written as JSON.
+        Some(((*key).to_owned(), serde_json::to_value(table.get(*key)?).ok()?))
+    });
+    serde_json::Value::Object(tables.collect())
 }
 
 /// Path of the configuration: what the command line says, else `CAMPANILE_CONFIG`, else
@@ -269,6 +282,7 @@ impl Top {
         let mut files = self.files;
         files.root = files.root.map(|root| plain_path(&base.join(root)));
         Config {
+            granted: serde_json::Value::Null,
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
             zone: self.zone,

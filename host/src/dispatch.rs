@@ -13,7 +13,7 @@ pub mod guard;
 mod lane;
 mod lanes;
 mod members;
-pub(crate) mod misuse;
+pub(crate) mod offenses;
 mod open;
 pub mod record;
 mod slots;
@@ -58,6 +58,8 @@ pub struct Dispatch {
     /// Calls that may run or wait at once, over all lanes.
     pub slots: Arc<Slots>,
     /// Who is held back, so that no origin bans this machine.
+    /// Which components were told of lately.
+    pub told: offenses::Told,
     pub guard: Arc<BanGuard>,
     pub records: Records,
     /// Who is sent to, and through which endpoint, as it is now.

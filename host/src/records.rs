@@ -6,6 +6,7 @@
 mod alerts;
 pub mod components;
 mod deliveries;
+pub(crate) mod granted;
 pub mod rows;
 pub(crate) mod secrets;
 

@@ -43,6 +43,7 @@ pub struct Metrics {
     guard_origins: Family<Guarded, Gauge>,
     guard_held: Family<Guarded, Counter>,
     misuses: Family<Misused, Counter>,
+    denials: Family<Denied, Counter>,
     /// Deliveries that wait or are in flight.
     queue_pending: Gauge,
     /// Deliveries that are handed out right now.
@@ -70,6 +71,7 @@ impl Metrics {
             guard_origins: Family::default(),
             guard_held: Family::default(),
             misuses: Family::default(),
+            denials: Family::default(),
             queue_pending: Gauge::default(),
             queue_leased: Gauge::default(),
             queue_waiting: Gauge::default(),
@@ -95,6 +97,8 @@ impl Metrics {
         to.register("guard_held", help, metrics.guard_held.clone());
         let help = "Credentials that a component put where they must not be, by kind and reason";
         to.register("secret_misuses", help, metrics.misuses.clone());
+        let help = "Times that a component asked for what it was not granted, by kind and door";
+        to.register("denials", help, metrics.denials.clone());
         let help = "Deliveries whose outcome is open";
         to.register("queue_pending", help, metrics.queue_pending.clone());
         to.register("queue_leased", "Deliveries in flight", metrics.queue_leased.clone());
@@ -150,6 +154,11 @@ impl Metrics {
     /// A component put a credential where it must not be.
     pub fn misused(&self, kind: &str, code: &'static str) {
         self.misuses.get_or_create(&Misused { kind: self.kind(kind), code }).inc();
+    }
+
+    /// A component asked for what it was not granted.
+    pub fn denied(&self, kind: &str, door: &'static str) {
+        self.denials.get_or_create(&Denied { kind: self.kind(kind), door }).inc();
     }
 
     /// How many origins are how near a ban.
@@ -228,6 +237,12 @@ struct Guarded {
 struct Misused {
     kind: Arc<str>,
     code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Denied {
+    kind: Arc<str>,
+    door: &'static str,
 }
 
 /// How logs look.

@@ -23,9 +23,13 @@ async fn each_change_has_an_entry_with_who_from_where_and_what_and_no_secret() {
     let actions: Vec<_> = entries.iter().rev().map(|one| one["action"].as_str().unwrap()).collect();
     assert_eq!(
         actions,
-        ["create", "update", "pause", "remove"],
+        ["grant", "create", "update", "pause", "remove"],
         "what changes nothing has no entry"
     );
+    // What the operator's file grants is told at the start that found it so.
+    let granted = &entries[4];
+    assert_eq!(granted["object"], "configuration");
+    assert_eq!(granted["detail"]["after"]["egress"]["grant"][0]["endpoints"], json!(["*"]));
     let update = &entries[2];
     assert_eq!(update["object"], "endpoint hook");
     assert_eq!(update["detail"]["fields"][0]["path"], "settings.timeout_ms");
@@ -36,7 +40,7 @@ async fn each_change_has_an_entry_with_who_from_where_and_what_and_no_secret() {
         "{source}"
     );
     let verified = engine.get("/v1/audit/verify").await.json();
-    assert_eq!((&verified["entries"], &verified["broken_at"]), (&json!(4), &Value::Null));
+    assert_eq!((&verified["entries"], &verified["broken_at"]), (&json!(5), &Value::Null));
     assert_eq!(verified["head"], entries[0]["hash"]);
 }
 

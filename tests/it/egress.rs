@@ -6,11 +6,14 @@ use campanile_tests::eventually;
 use campanile_tests::site::Site;
 use serde_json::json;
 
+const CLEAR_TEXT: &str = "[[egress.grant]]\nendpoints = ['*']\nclear_text = true\n";
+
 #[tokio::test]
 async fn an_address_of_this_machine_is_refused_when_an_endpoint_is_saved_without_a_grant() {
     let capture = Capture::answering([200]).await;
     let port = capture.address().port();
-    let site = Site::new().await.without_egress_grant();
+    // Clear text is granted, so that it is the address that is refused.
+    let site = Site::new().await.with_egress_grant(CLEAR_TEXT);
     let site = site.set("tenant.default.ports", &format!("[{port}]"));
     let engine = site.start_as_it_was().await;
     let spellings = ["127.0.0.1", "0x7f.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"];
@@ -37,8 +40,7 @@ async fn a_name_that_leads_to_this_machine_is_denied_when_something_is_sent() {
     let capture = Capture::answering([200]).await;
     let port = capture.address().port();
     let url = capture.url().replace("127.0.0.1", "localhost");
-    let clear_text = "[[egress.grant]]\nendpoints = ['hook']\nclear_text = true\n";
-    let site = Site::new().await.with_egress_grant(clear_text);
+    let site = Site::new().await.with_egress_grant(CLEAR_TEXT);
     let site = site.set("tenant.default.ports", &format!("[{port}]"));
     let site = site.endpoint("hook", "webhook", &json!({ "url": url }));
     let engine = site.recipient("ops", "hook", &json!({})).start().await;
@@ -55,12 +57,30 @@ async fn a_name_that_leads_to_this_machine_is_denied_when_something_is_sent() {
 }
 
 #[tokio::test]
+async fn a_secret_for_a_server_without_tls_is_refused_when_it_is_saved() {
+    let site = Site::new().await.without_egress_grant();
+    let engine = site.start_as_it_was().await;
+    let hook = |url: &str| json!({"kind": "webhook", "settings": {"url": url}});
+    let refused =
+        engine.call("PUT", "/v1/endpoints/hook", &hook("http://hooks.example:443/x")).await;
+    let said = refused.text();
+    assert_eq!(
+        (refused.status, &refused.json()["errors"][0]["place"]),
+        (422, &json!("settings.url"))
+    );
+    assert!(said.contains("in clear text, which only the operator can grant"), "{said}");
+    let taken = engine.call("PUT", "/v1/endpoints/hook", &hook("https://hooks.example/x")).await;
+    assert_eq!(taken.status, 201, "{}", taken.text());
+}
+
+#[tokio::test]
 async fn a_grant_opens_one_endpoint_its_network_and_port() {
     let capture = Capture::answering([200]).await;
     let port = capture.address().port();
     let grant = |endpoints: &str, ports: &str| {
         format!(
-            "[{{ endpoints = ['{endpoints}'], networks = ['127.0.0.0/8'], ports = ['{ports}'] }}]"
+            "[{{ endpoints = ['{endpoints}'], networks = ['127.0.0.0/8'], ports = ['{ports}'] }},
+              {{ endpoints = ['*'], clear_text = true }}]"
         )
     };
     let port_beside = (port ^ 1).to_string();

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 use super::files::FilesDoor;
 use super::http::HttpDoor;
 use super::net::NetDoor;
+use super::offenses::Offenses;
 use super::secrets::Keyring;
 use crate::delivery::Seen;
 
@@ -15,6 +16,7 @@ pub struct Doors {
     pub net: NetDoor,
     pub files: FilesDoor,
     pub keyring: Keyring,
+    denied: Offenses,
 }
 
 impl Doors {
@@ -24,6 +26,7 @@ impl Doors {
             net: NetDoor::default(),
             files: FilesDoor::default(),
             keyring: Keyring::default(),
+            denied: Offenses::default(),
         }
     }
 
@@ -33,6 +36,17 @@ impl Doors {
         self.net.begin(deadline);
         self.files.begin();
         self.keyring.begin();
+    }
+
+    /// A door said no, with this code of its own.
+    pub fn denied(&mut self, door: &'static str, code: &str, detail: &str) {
+        self.denied.denied(door, code, detail);
+    }
+
+    /// What the component asked for and must not have, since the last time.
+    pub fn take_offenses(&mut self) -> Offenses {
+        let misuses = self.keyring.take_misuses();
+        Offenses { misuses, ..std::mem::take(&mut self.denied) }
     }
 
     /// What the host saw since the call began. Of several doors the origin is told of the one in

@@ -13,8 +13,8 @@ use super::lane::Health;
 use super::members::{Calls, fate_name, groups, ids, jitter, number};
 use super::open::Open;
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
-use super::{Destination, Dispatch, misuse};
-use crate::capability::secrets::Misuse;
+use super::{Destination, Dispatch, offenses};
+use crate::capability::offenses::Offenses;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
 use crate::queue::{Lease, Work};
@@ -50,7 +50,7 @@ pub(super) async fn send(
         stopped: None,
         misconfigured: None,
         changes: Vec::new(),
-        misuses: Vec::new(),
+        offenses: Offenses::default(),
         formats: Calls::default(),
         delivers: Calls::default(),
         jitter: jitter(),
@@ -65,13 +65,14 @@ pub(super) async fn send(
         batch.ask_for_a_person(&found).await;
     }
     tell(dispatch, std::mem::take(&mut batch.changes)).await;
-    let to = misuse::Told {
+    let to = offenses::Telling {
         records: &dispatch.records,
         metrics: &dispatch.metrics,
+        told: Some(&dispatch.told),
         now_ms: dispatch.clock.now_ms(),
     };
     let source = format!("a delivery to recipient {}", destination.name);
-    misuse::tell(to, destination, source, &batch.misuses).await;
+    offenses::tell(to, destination, source, &batch.offenses).await;
     Ok(batch.settled)
 }
 
@@ -86,8 +87,8 @@ struct Batch<'a> {
     misconfigured: Option<Misconfigured>,
     /// What the operator is to be told of the guard.
     changes: Vec<Change>,
-    /// Where the component put credentials that it must not have put there.
-    misuses: Vec<Misuse>,
+    /// What the component asked for and must not have.
+    offenses: Offenses,
     formats: Calls,
     delivers: Calls,
     /// From 0 to 1; one for all, since the first failure ends the batch.
@@ -187,10 +188,10 @@ impl<'a> Batch<'a> {
             let mut told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
             if open.as_ref().is_some_and(|open| open.wants_other_tokens(&told, self.dispatch)) {
                 open = None;
-                self.misuses.append(&mut told.misuses);
+                self.offenses.append(std::mem::take(&mut told.offenses));
                 told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
             }
-            self.misuses.append(&mut told.misuses);
+            self.offenses.append(std::mem::take(&mut told.offenses));
             match &told.outcome {
                 Err(Fault::Busy) => {
                     self.stopped = Some(self.busy_until(lease, &deliveries));

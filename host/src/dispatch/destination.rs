@@ -163,12 +163,11 @@ impl Destination {
         let clients = self.endpoint.tokens.iter().zip(tokens);
         let given = clients.map(|(client, token)| client.credential(Some(token))).collect();
         let credentials = with_tokens(&self.credentials, given).unwrap_or_default();
-        Doors {
-            net: NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections),
-            files: FilesDoor::new(Arc::clone(files), Arc::clone(folders)),
-            keyring: Keyring::mint(credentials),
-            ..Doors::new(http)
-        }
+        let mut doors = Doors::new(http);
+        doors.net = NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections);
+        doors.files = FilesDoor::new(Arc::clone(files), Arc::clone(folders));
+        doors.keyring = Keyring::mint(credentials);
+        doors
     }
 
     /// The settings for the store that `doors` were made for, with its placeholders.

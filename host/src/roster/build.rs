@@ -169,6 +169,14 @@ fn credential(
     let Some(value) = stored.value.as_ref().filter(|_| stored.bound_to == binding.to_text()) else {
         return Err(lost("was bound to something else"));
     };
+    let is_clear = |to: &String| to.starts_with("http://");
+    if !bindings.way.clear_text() && binding.to().iter().all(is_clear) && !binding.to().is_empty() {
+        let to = binding.to().join(" or ");
+        return Err(wrong(format!(
+            "would go to {to} in clear text, which only the operator can grant (`clear_text` in \
+             [[egress.grant]]); use `https://`"
+        )));
+    }
     if setting.form == Form::Url {
         let origin = origin_of(value);
         let is_shown = settings.get(field).and_then(|it| it.get("origin")).and_then(Value::as_str);

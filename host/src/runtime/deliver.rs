@@ -13,7 +13,7 @@ use super::guest::{Guest, Moment};
 use super::session::Session;
 use super::{Fault, Runtime, convert, redacted};
 use crate::capability::doors::Doors;
-use crate::capability::secrets::Misuse;
+use crate::capability::offenses::Offenses;
 use crate::delivery::{Delivery, Message, Seen};
 
 const FACTS_MAX: usize = 64;
@@ -36,14 +36,14 @@ pub struct Told {
     /// After `Err` the store is spent.
     pub outcome: Result<kind::Outcome, Fault>,
     pub seen: Seen,
-    /// Where the component put credentials that it must not have put there.
-    pub misuses: Vec<Misuse>,
+    /// What the component asked for and must not have.
+    pub offenses: Offenses,
 }
 
 impl Told {
     /// Of a call that was not made.
     pub fn unmade(outcome: Result<kind::Outcome, Fault>) -> Self {
-        Self { outcome, seen: Seen::default(), misuses: Vec::new() }
+        Self { outcome, seen: Seen::default(), offenses: Offenses::default() }
     }
 }
 
@@ -95,7 +95,7 @@ impl Delivering {
             return Told::unmade(outcome);
         };
         let outcome = outcome.map(|outcome| redacted::outcome(outcome, &doors.keyring));
-        Told { outcome, seen: doors.seen(), misuses: doors.keyring.take_misuses() }
+        Told { outcome, seen: doors.seen(), offenses: doors.take_offenses() }
     }
 }
 
@@ -104,8 +104,8 @@ impl Delivering {
 pub struct Probe {
     /// `Ok(Err(_))`: the component says that it is not so.
     pub found: Result<Result<kind::Finding, kind::Failure>, Fault>,
-    /// Where the component put credentials that it must not have put there.
-    pub misuses: Vec<Misuse>,
+    /// What the component asked for and must not have.
+    pub offenses: Offenses,
 }
 
 /// Asks the component whether the service is there and takes the credentials, with the doors of one
@@ -119,7 +119,7 @@ pub async fn probe(
 ) -> Probe {
     let mut probing = match Delivering::open(runtime, kind, doors).await {
         Ok(probing) => probing,
-        Err(fault) => return Probe { found: Err(fault), misuses: Vec::new() },
+        Err(fault) => return Probe { found: Err(fault), offenses: Offenses::default() },
     };
     let wall = probing.wall;
     if let Some(doors) = &mut probing.session.store.data_mut().doors {
@@ -139,13 +139,13 @@ pub async fn probe(
         found => Ok(found),
     });
     let Some(doors) = &mut probing.session.store.data_mut().doors else {
-        return Probe { found, misuses: Vec::new() };
+        return Probe { found, offenses: Offenses::default() };
     };
     let found = found.map(|found| match found {
         Ok(finding) => Ok(redacted::finding(finding, &doors.keyring)),
         Err(failure) => Err(redacted::failure(failure, &doors.keyring)),
     });
-    Probe { found, misuses: doors.keyring.take_misuses() }
+    Probe { found, offenses: doors.take_offenses() }
 }
 
 /// What a call keeps for its verdict once a request has used up the rest: a service that never

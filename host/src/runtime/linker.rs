@@ -72,7 +72,11 @@ impl http::Host for GrantedDoor<'_> {
         if let Err(error) = calls.take_send().and_then(|()| calls.take_out(request.body.len())) {
             return Ok(Err(denied(error.code(), &error.to_string())));
         }
-        Ok(doors.http.send(request, &mut doors.keyring, calls).await)
+        let sent = doors.http.send(request, &mut doors.keyring, calls).await;
+        if let Err(http::HttpError::Denied(http::Problem { code, detail })) = &sent {
+            doors.denied("http", code, detail);
+        }
+        Ok(sent)
     }
 }
 

@@ -11,10 +11,10 @@ use super::preview::{delivery, of_a_test};
 use super::target::{Aim, Target, TargetError};
 use crate::alert::Alert;
 use crate::capability::log::printable;
-use crate::capability::secrets::Misuse;
+use crate::capability::offenses::Offenses;
 use crate::delivery::{Message, OutcomeKind};
 use crate::dispatch::record::{Tried, failure, judge};
-use crate::dispatch::{Destination, TOKEN_MAX, misuse, without_token};
+use crate::dispatch::{Destination, TOKEN_MAX, offenses, without_token};
 use crate::ids::{MessageId, TenantId};
 use crate::runtime::bindings::kind::{Certainty, Purpose, Scope};
 use crate::runtime::{Delivering, Draft, Told, Try, probe};
@@ -88,7 +88,7 @@ impl Trial {
         let _slot = self.slots.acquire(destination.endpoint.tenant).await;
         let kind = &destination.endpoint.kind;
         let probed = probe(&self.runtime, kind, doors, &settings, scope).await;
-        self.tell(destination, &probed.misuses).await;
+        self.tell(destination, &probed.offenses).await;
         match probed.found {
             Ok(Ok(finding)) => Probed {
                 certainty: match finding.certainty {
@@ -164,7 +164,7 @@ impl Trial {
             }
             Err(error) => Told::unmade(Ok(without_token(&error))),
         };
-        self.tell(destination, &told.misuses).await;
+        self.tell(destination, &told.offenses).await;
         let now_ms = self.clock.now_ms();
         let tried = Tried { number: 1, forgiven: 0, at_ms, now_ms, jitter: 0.0 };
         let attempt = judge(told, message, &deliveries, tried, &self.policy).settlement.attempt;
@@ -179,13 +179,14 @@ impl Trial {
         }
     }
 
-    async fn tell(&self, destination: &Destination, misuses: &[Misuse]) {
-        let to = misuse::Told {
+    async fn tell(&self, destination: &Destination, found: &Offenses) {
+        let to = offenses::Telling {
             records: &self.records,
             metrics: &self.metrics,
+            told: None,
             now_ms: self.clock.now_ms(),
         };
-        misuse::tell(to, destination, "a test".to_owned(), misuses).await;
+        offenses::tell(to, destination, "a test".to_owned(), found).await;
     }
 }
 

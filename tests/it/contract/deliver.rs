@@ -83,7 +83,8 @@ impl Scene {
             return Ok((Doors::new(http), Value::Object(self.settings.clone()).to_string()));
         }
         let (credentials, template) = secrets::taken(&kind.manifest, &self.settings, &bound_to)?;
-        let doors = Doors { keyring: Keyring::mint(credentials), ..Doors::new(http) };
+        let mut doors = Doors::new(http);
+        doors.keyring = Keyring::mint(credentials);
         let settings = doors.keyring.settings(&template);
         Ok((doors, settings))
     }

@@ -192,6 +192,11 @@ async fn is_told_of(engine: &Engine) {
     let misuses: Vec<_> = entries.iter().filter(|one| one["action"] == "secret-misuse").collect();
     assert!(misuses.len() >= expected, "{} of {expected}", misuses.len());
     assert_eq!(misuses[0]["detail"]["component"], "thief");
+    let denied: Vec<_> = entries.iter().filter(|one| one["action"] == "denied").collect();
+    for code in ["path", "method"] {
+        let of_code = |one: &&&Value| one["detail"]["denials"][0]["code"] == code;
+        assert!(denied.iter().any(|one| of_code(&one)), "{code}: {denied:?}");
+    }
     for code in ["secret-misuse", "secret-origin"] {
         let of_code = |one: &&&Value| one["detail"]["misuses"][0]["code"] == code;
         assert!(misuses.iter().filter(of_code).count() > 2, "{code}: {misuses:?}");

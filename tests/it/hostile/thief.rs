@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 pub(super) fn settings(wanted: &Value) -> Value {
     let mut settings = Map::from_iter(
         [
-            ("url", "http://127.0.0.1:1/"),
+            ("url", "https://127.0.0.1:1/"),
             ("other", "http://127.0.0.1:1/"),
-            ("hook", "http://127.0.0.1:1/"),
+            ("hook", "https://127.0.0.1:1/"),
             ("mail", "tcp://127.0.0.1:1"),
             ("datagrams", "udp://127.0.0.1:1"),
         ]

@@ -8,10 +8,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
-use rustix::net::{recv, sendto, socket_with};
-
 /// Age at which the addresses are read again.
 const AGE_MAX: Duration = Duration::from_secs(5);
 
@@ -40,88 +36,9 @@ impl OwnAddresses {
     }
 }
 
-// From <linux/netlink.h>, <linux/rtnetlink.h> and <linux/if_addr.h>.
-const RTM_NEWADDR: u16 = 20;
-const RTM_GETADDR: u16 = 22;
-const NLM_F_REQUEST_DUMP: u16 = 0x301;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_ANYCAST: u16 = 5;
-const HEADER_BYTES: usize = 16;
-const IFADDR_BYTES: usize = 8;
-
-/// Asks for every address of every interface, both families.
+/// Every address of every interface, both families.
 fn read() -> io::Result<Vec<IpAddr>> {
-    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None)?;
-    let length = u32::try_from(HEADER_BYTES + IFADDR_BYTES).unwrap_or(u32::MAX);
-    let mut request = Vec::with_capacity(HEADER_BYTES + IFADDR_BYTES);
-    request.extend(length.to_ne_bytes());
-    request.extend(RTM_GETADDR.to_ne_bytes());
-    request.extend(NLM_F_REQUEST_DUMP.to_ne_bytes());
-    // Sequence and port of the sender, then an `ifaddrmsg` of any family.
-    request.extend([0; 8 + IFADDR_BYTES]);
-    sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
-
-    let mut addresses = Vec::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let (count, _) = recv(&socket, buffer.as_mut_slice(), RecvFlags::empty())?;
-        if messages(&buffer[..count], &mut addresses)? {
-            return Ok(addresses);
-        }
-    }
-}
-
-/// Takes the addresses out of one answer; whether it was the last.
-fn messages(mut bytes: &[u8], addresses: &mut Vec<IpAddr>) -> io::Result<bool> {
-    let odd = || io::Error::new(io::ErrorKind::InvalidData, "an odd answer of the kernel");
-    while !bytes.is_empty() {
-        let length = usize::try_from(u32_at(bytes, 0).ok_or_else(odd)?).unwrap_or(usize::MAX);
-        let message = bytes.get(HEADER_BYTES..length).ok_or_else(odd)?;
-        match u16_at(bytes, 4).ok_or_else(odd)? {
-            NLMSG_DONE => return Ok(true),
-            NLMSG_ERROR => {
-                let code = u32_at(message, 0).ok_or_else(odd)?.cast_signed();
-                return Err(io::Error::from_raw_os_error(-code));
-            }
-            RTM_NEWADDR => {
-                addresses.extend(message.get(IFADDR_BYTES..).and_then(address));
-            }
-            _ => {}
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    Ok(false)
-}
-
-/// The address among the attributes of one message.
-fn address(mut attributes: &[u8]) -> Option<IpAddr> {
-    let mut found = None;
-    while let (Some(length), Some(kind)) = (u16_at(attributes, 0), u16_at(attributes, 2)) {
-        let length = usize::from(length);
-        let value = attributes.get(4..length)?;
-        let ip = <[u8; 4]>::try_from(value)
-            .map(IpAddr::from)
-            .or_else(|_| <[u8; 16]>::try_from(value).map(IpAddr::from));
-        match (kind, ip) {
-            // On a point-to-point link `IFA_ADDRESS` is the peer's; `IFA_LOCAL` is always ours.
-            (IFA_LOCAL, Ok(ip)) => return Some(ip),
-            (IFA_ADDRESS | IFA_ANYCAST, Ok(ip)) => found = Some(ip),
-            _ => {}
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    }
-    found
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_ne_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
+    Ok(if_addrs::get_if_addrs()?.into_iter().map(|interface| interface.ip()).collect())
 }
 
 #[cfg(test)]
@@ -140,26 +57,5 @@ mod tests {
             let own = socket.local_addr().unwrap().ip();
             assert!(list.contains(&own), "{own} is not in {list:?}");
         }
-    }
-
-    #[test]
-    fn an_answer_that_is_cut_or_odd_is_an_error_and_no_panic() {
-        let mut bytes = Vec::new();
-        bytes.extend(44_u32.to_ne_bytes());
-        bytes.extend(RTM_NEWADDR.to_ne_bytes());
-        bytes.extend([0; 10 + IFADDR_BYTES]);
-        for (kind, address) in [(IFA_ADDRESS, [10, 0, 0, 2]), (IFA_LOCAL, [10, 0, 0, 1])] {
-            bytes.extend(8_u16.to_ne_bytes());
-            bytes.extend(kind.to_ne_bytes());
-            bytes.extend(address);
-        }
-        bytes.extend([0; 4]);
-        let mut found = Vec::new();
-        assert!(!messages(&bytes, &mut found).unwrap());
-        assert_eq!(found, [IpAddr::from([10, 0, 0, 1])], "ours, not the peer's");
-        for cut in 1..44 {
-            assert!(messages(&bytes[..cut], &mut Vec::new()).is_err(), "{cut}");
-        }
-        assert!(messages(&[0; 16], &mut Vec::new()).is_err(), "a length of nothing");
     }
 }

@@ -3,13 +3,26 @@
 use super::super::bindings::files::{self, FileError};
 use super::{GrantedDoor, NOT_GRANTED};
 use crate::capability::budget::CallBudget;
-use crate::capability::files::FilesDoor;
+use crate::capability::files::{FilesDoor, FilesError};
 
 impl GrantedDoor<'_> {
     fn files(&mut self) -> Result<(&mut FilesDoor, &CallBudget), FileError> {
         let closed = || files::Problem { code: "files".to_owned(), detail: NOT_GRANTED.to_owned() };
         let doors = self.0.doors.as_mut().ok_or_else(|| FileError::Denied(closed()))?;
         Ok((&mut doors.files, &self.0.calls))
+    }
+}
+
+impl GrantedDoor<'_> {
+    /// What the component is told of a result; a denial is noted.
+    fn told<T>(&mut self, result: Result<T, FilesError>) -> Result<T, FileError> {
+        result.map_err(|error| {
+            let error = FileError::from(error);
+            if let (FileError::Denied(problem), Some(doors)) = (&error, &mut self.0.doors) {
+                doors.denied("files", &problem.code, &problem.detail);
+            }
+            error
+        })
     }
 }
 
@@ -23,7 +36,8 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.read(calls, &folder, &name).await.map_err(Into::into))
+        let result = door.read(calls, &folder, &name).await;
+        Ok(self.told(result))
     }
 
     async fn append(
@@ -36,7 +50,8 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.append(calls, &folder, &name, bytes).await.map_err(Into::into))
+        let result = door.append(calls, &folder, &name, bytes).await;
+        Ok(self.told(result))
     }
 
     async fn size(
@@ -48,7 +63,8 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.size(calls, &folder, &name).await.map_err(Into::into))
+        let result = door.size(calls, &folder, &name).await;
+        Ok(self.told(result))
     }
 
     async fn rename(
@@ -61,7 +77,8 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.rename(calls, &folder, &old, &new).await.map_err(Into::into))
+        let result = door.rename(calls, &folder, &old, &new).await;
+        Ok(self.told(result))
     }
 
     async fn remove(
@@ -73,7 +90,8 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.remove(calls, &folder, &name).await.map_err(Into::into))
+        let result = door.remove(calls, &folder, &name).await;
+        Ok(self.told(result))
     }
 
     async fn names(&mut self, folder: String) -> wasmtime::Result<Result<Vec<String>, FileError>> {
@@ -81,6 +99,7 @@ impl files::Host for GrantedDoor<'_> {
             Ok(open) => open,
             Err(closed) => return Ok(Err(closed)),
         };
-        Ok(door.names(calls, &folder).await.map_err(Into::into))
+        let result = door.names(calls, &folder).await;
+        Ok(self.told(result))
     }
 }

@@ -7,11 +7,21 @@ use wasmtime::component::Resource;
 use super::super::bindings::net::{self, NetError};
 use super::super::guest::Guest;
 use super::{GrantedDoor, NOT_GRANTED};
-use crate::capability::net::Connection;
+use crate::capability::doors::Doors;
+use crate::capability::net::{self as door, Connection};
 
 fn closed<T>() -> wasmtime::Result<Result<T, NetError>> {
     let problem = net::Problem { code: "net".to_owned(), detail: NOT_GRANTED.to_owned() };
     Ok(Err(NetError::Denied(problem)))
+}
+
+/// What the component is told of an error; a denial is noted.
+fn told(doors: &mut Doors, error: door::NetError) -> NetError {
+    let error = NetError::from(error);
+    if let NetError::Denied(net::Problem { code, detail }) = &error {
+        doors.denied("net", code, detail);
+    }
+    error
 }
 
 impl net::Host for GrantedDoor<'_> {
@@ -23,7 +33,7 @@ impl net::Host for GrantedDoor<'_> {
         let Some(doors) = doors else { return closed() };
         Ok(match doors.net.dial(calls, &doors.keyring, &target).await {
             Ok(connection) => Ok(table.push(connection)?),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(told(doors, error)),
         })
     }
 
@@ -35,7 +45,7 @@ impl net::Host for GrantedDoor<'_> {
         let Guest { doors, calls, .. } = &mut *self.0;
         let Some(doors) = doors else { return closed() };
         let sent = doors.net.send_datagram(calls, &mut doors.keyring, &target, &bytes).await;
-        Ok(sent.map_err(Into::into))
+        Ok(sent.map_err(|error| told(doors, error)))
     }
 }
 
@@ -49,7 +59,7 @@ impl net::HostConnection for GrantedDoor<'_> {
         let Some(doors) = doors else { return closed() };
         let connection = table.get_mut(&connection)?;
         let written = doors.net.write(calls, &mut doors.keyring, connection, &bytes).await;
-        Ok(written.map_err(Into::into))
+        Ok(written.map_err(|error| told(doors, error)))
     }
 
     async fn read(
@@ -62,7 +72,8 @@ impl net::HostConnection for GrantedDoor<'_> {
         let Some(doors) = doors else { return closed() };
         let connection = table.get_mut(&connection)?;
         let timeout = Duration::from_millis(timeout_ms.into());
-        Ok(doors.net.read(calls, connection, max, timeout).await.map_err(Into::into))
+        let read = doors.net.read(calls, connection, max, timeout).await;
+        Ok(read.map_err(|error| told(doors, error)))
     }
 
     async fn start_tls(
@@ -72,7 +83,8 @@ impl net::HostConnection for GrantedDoor<'_> {
         let Guest { doors, calls, table, .. } = &mut *self.0;
         let Some(doors) = doors else { return closed() };
         let connection = table.get_mut(&connection)?;
-        Ok(doors.net.start_tls(calls, &doors.keyring, connection).await.map_err(Into::into))
+        let upgraded = doors.net.start_tls(calls, &doors.keyring, connection).await;
+        Ok(upgraded.map_err(|error| told(doors, error)))
     }
 
     fn reused(&mut self, connection: Resource<Connection>) -> wasmtime::Result<bool> {
