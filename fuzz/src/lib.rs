@@ -4,6 +4,7 @@
 //! random ones; `cargo bolero test TARGET` looks further, guided by coverage.
 #![cfg(test)]
 
+mod filling;
 mod ingest;
 mod settings;
 mod urls;

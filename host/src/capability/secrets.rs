@@ -18,8 +18,7 @@ mod spelling;
 mod template;
 
 pub use credential::{Credential, CredentialError, Credentials};
-pub(super) use fill::Fill;
-pub use fill::{Misuse, Toward, Why};
+pub use fill::{Fill, Misuse, Toward, Why};
 pub use keyring::Keyring;
 pub use login::Login;
 pub use place::{Decoding, Form, Place, PlaceError};

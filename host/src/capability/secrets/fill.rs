@@ -68,14 +68,15 @@ pub struct Toward<'a> {
 }
 
 /// The filling of one request.
-pub(in super::super) struct Fill<'a> {
+#[derive(Debug)]
+pub struct Fill<'a> {
     keyring: &'a mut Keyring,
     toward: Toward<'a>,
     used: Vec<usize>,
 }
 
 impl<'a> Fill<'a> {
-    pub(in super::super) fn new(keyring: &'a mut Keyring, toward: Toward<'a>) -> Self {
+    pub fn new(keyring: &'a mut Keyring, toward: Toward<'a>) -> Self {
         Self { keyring, toward, used: Vec::new() }
     }
 
@@ -91,10 +92,7 @@ impl<'a> Fill<'a> {
     }
 
     /// Path and query, `/a/b?c=d`; `None`: there is nothing to fill in.
-    pub(in super::super) fn path(
-        &mut self,
-        path: &str,
-    ) -> Result<Option<Zeroizing<String>>, Misuse> {
+    pub fn path(&mut self, path: &str) -> Result<Option<Zeroizing<String>>, Misuse> {
         let found: Vec<_> = self.keyring.find(path.as_bytes()).collect();
         if found.is_empty() {
             return Ok(None);
@@ -145,7 +143,7 @@ impl<'a> Fill<'a> {
     }
 
     /// A header's value; `None`: there is nothing to fill in. `body`: as it is sent, before gzip.
-    pub(in super::super) fn header(
+    pub fn header(
         &mut self,
         name: &str,
         value: &str,
@@ -186,7 +184,7 @@ impl<'a> Fill<'a> {
 
     /// A body; `None`: there is nothing to fill in. Whoever reads it must read it as we do, or a
     /// secret becomes part of a text: so the request has to say what its body is.
-    pub(in super::super) fn body(
+    pub fn body(
         &mut self,
         body: &[u8],
         filling: Filling,

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
 use super::credential::{Credentials, Sort};
@@ -38,7 +38,8 @@ pub(super) const PLACEHOLDER_BYTES: usize = PREFIX_BYTES + 2;
 /// One store's placeholders.
 pub struct Keyring {
     pub(super) credentials: Arc<Credentials>,
-    prefix: [u8; PREFIX_BYTES],
+    /// Finds what its placeholders begin with; `None`: it has none.
+    prefix: Option<Finder<'static>>,
     pub(super) stands: Vec<Stand>,
     /// How many of them are of settings.
     of_settings: usize,
@@ -92,10 +93,7 @@ impl Keyring {
                 }
             }
         }
-        let mut prefix = *b"plc__________________________";
-        if !stands.is_empty() {
-            random_letters(&mut prefix[3..]);
-        }
+        let prefix = (!stands.is_empty()).then(random_prefix);
         let of_settings = stands.len();
         Self { credentials, prefix, stands, of_settings, sent: Vec::new(), misuses: Vec::new() }
     }
@@ -112,7 +110,8 @@ impl Keyring {
     }
 
     pub(super) fn push_placeholder(&self, to: &mut String, number: usize) {
-        to.extend(self.prefix.iter().copied().map(char::from));
+        let prefix = self.prefix.iter().flat_map(Finder::needle);
+        to.extend(prefix.copied().map(char::from));
         to.extend([number / 32 % 32, number % 32].map(|digit| char::from(ALPHABET[digit])));
     }
 
@@ -143,9 +142,7 @@ impl Keyring {
             return Err(denied("more than 32 values were composed and signed in one call"));
         }
         let mut placeholder = String::with_capacity(PLACEHOLDER_BYTES);
-        if self.prefix[3] == b'_' {
-            random_letters(&mut self.prefix[3..]);
-        }
+        self.prefix.get_or_insert_with(random_prefix);
         self.push_placeholder(&mut placeholder, self.stands.len());
         self.stands.push(stand);
         Ok(placeholder)
@@ -154,8 +151,7 @@ impl Keyring {
     /// The placeholders in `bytes`: where each begins, and its number. Look-alikes are text.
     pub(super) fn find<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, usize)> + 'a {
         let digit = |byte: u8| ALPHABET.iter().position(|one| *one == byte);
-        let has_any = !self.stands.is_empty();
-        let found = memmem::find_iter(if has_any { bytes } else { &[] }, &self.prefix[..]);
+        let found = self.prefix.iter().flat_map(|prefix| prefix.find_iter(bytes));
         found.filter_map(move |at| {
             let number = bytes.get(at + PREFIX_BYTES..at + PLACEHOLDER_BYTES)?;
             let number = digit(number[0])? * 32 + digit(number[1])?;
@@ -328,7 +324,7 @@ fn without<'a>(bytes: &[u8], sent: impl Iterator<Item = &'a Sent>) -> Option<Vec
     let mut redacted: Option<Vec<u8>> = None;
     for needle in sent.flat_map(|sent| &sent.spellings) {
         let text = redacted.as_deref().unwrap_or(bytes);
-        let finder = memmem::Finder::new(&needle[..]);
+        let finder = Finder::new(&needle[..]);
         let (mut less, mut from) = (Vec::new(), 0);
         for at in finder.find_iter(text) {
             less.extend_from_slice(&text[from..at]);
@@ -343,14 +339,17 @@ fn without<'a>(bytes: &[u8], sent: impl Iterator<Item = &'a Sent>) -> Option<Vec
     redacted
 }
 
-/// Letters that nobody can guess. Without randomness there are no placeholders that could be sent:
-/// the letters are then such as no placeholder has.
-fn random_letters(to: &mut [u8]) {
-    let mut random = [0; 26];
-    let is_random = getrandom::fill(&mut random).is_ok();
-    for (letter, byte) in to.iter_mut().zip(random) {
-        *letter = if is_random { ALPHABET[usize::from(byte % 32)] } else { b'!' };
+/// What placeholders of one store begin with: letters that nobody can guess. Without randomness there
+/// are no placeholders that could be sent: the letters are then such as no placeholder has.
+fn random_prefix() -> Finder<'static> {
+    let mut prefix = *b"plc!!!!!!!!!!!!!!!!!!!!!!!!!!";
+    let mut random = [0; PREFIX_BYTES - 3];
+    if getrandom::fill(&mut random).is_ok() {
+        for (letter, byte) in prefix[3..].iter_mut().zip(random) {
+            *letter = ALPHABET[usize::from(byte % 32)];
+        }
     }
+    Finder::new(&prefix).into_owned()
 }
 
 #[cfg(test)]
