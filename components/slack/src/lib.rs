@@ -8,7 +8,6 @@ mod answer;
 mod blocks;
 mod message;
 mod settings;
-mod story;
 
 use campanile_guest::{
     Attempt, Context, Descriptor, Failure, Fault, Finding, Formatted, Kind, Message, Outcome,

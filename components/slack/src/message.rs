@@ -9,13 +9,12 @@
 //! it. With blocks, `text` is only what a notification shows; without, it would be shown twice.
 
 use campanile_guest::{
-    Action, Alert, Coding, Context, Filling, Message, Method, Request, color, mrkdwn, plain,
+    Action, Alert, Coding, Context, Filling, Message, Method, Request, color, mrkdwn, plain, story,
 };
 use serde::Serialize;
 
 use crate::blocks::{Block, SECTION_MAX, Text};
 use crate::settings::Settings;
-use crate::story;
 
 /// What a telephone shows of a notification, and some more.
 const NOTICE_MAX: usize = 400;

@@ -3,8 +3,8 @@
 //! Promise: every fault names the setting and what was expected, and never quotes a value, since
 //! the path of a webhook is a credential.
 
+use campanile_guest::settings::{self, Given};
 use campanile_guest::{Descriptor, Fault, Pace, Scope};
-use serde_json::{Map, Value};
 
 /// The effective settings: the endpoint's, and over them the recipient's.
 #[derive(Debug, Default)]
@@ -47,85 +47,30 @@ impl Settings {
     /// Where to POST to.
     pub(crate) fn url(&self) -> Result<&str, Fault> {
         self.webhook_url.as_deref().ok_or_else(|| {
-            wrong_settings("setting `webhook_url`: is missing; set the URL of an incoming webhook")
+            settings::missing(Scope::Endpoint, "webhook_url", "set the URL of an incoming webhook")
         })
     }
 }
 
 /// Reads the settings, a JSON object, from the endpoint and the recipient together.
 pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
-    let given: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| wrong_settings("expected a JSON object"))?;
-    let mut settings = Settings::default();
-    for (name, value) in given {
-        let (scope, read) = match name.as_str() {
-            "webhook_url" => {
-                let read = read_url(value).map(|url| settings.webhook_url = Some(url));
-                (Scope::Endpoint, read)
-            }
-            "sender_username" => {
-                let read = read_sender(&value).map(|()| settings.has_sender_username = true);
-                (Scope::Endpoint, read)
-            }
-            "mention" => (Scope::Recipient, read_ids(value).map(|ids| settings.mention = ids)),
-            _ => {
-                let known = "webhook_url, sender_username, mention";
-                return Err(wrong_settings(&format!("no setting `{name}`; there are {known}")));
-            }
-        };
-        read.map_err(|expected| {
-            Fault::new(scope, "settings", format!("setting `{name}`: {expected}"))
-        })?;
+    let mut given = Given::read(text)?;
+    let webhook_url = given.url("webhook_url", Scope::Endpoint, &["https", "http"])?;
+    let is_refused = |url: &String| PATHS_REFUSED.iter().any(|path| url.contains(path));
+    if webhook_url.as_ref().is_some_and(is_refused) {
+        let expected = "is the URL of a workflow (`/workflows/` or `/triggers/`), which takes another \
+                        message; make an incoming webhook in a Slack app and set its URL";
+        return Err(settings::wrong(Scope::Endpoint, "webhook_url", expected));
     }
-    Ok(settings)
-}
-
-fn wrong_settings(detail: &str) -> Fault {
-    Fault::new(Scope::Endpoint, "settings", detail)
-}
-
-fn read_url(value: Value) -> Result<String, &'static str> {
-    let expected = "expected the URL of an incoming webhook, https or http, without user, fragment \
-                    or blanks: https://hooks.slack.com/services/T.../B.../...";
-    let Value::String(url) = value else { return Err(expected) };
-    let (scheme, rest) = url.split_once("://").ok_or(expected)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let is_good = ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
-        && !authority.is_empty()
-        && !authority.starts_with(':')
-        && !authority.contains('@')
-        && !rest.contains(|one: char| {
-            matches!(one, '#' | '\\') || one.is_whitespace() || one.is_control()
-        });
-    if !is_good {
-        return Err(expected);
-    }
-    if PATHS_REFUSED.iter().any(|path| rest.contains(path)) {
-        return Err(
-            "is the URL of a workflow (`/workflows/` or `/triggers/`), which takes another \
-                    message; make an incoming webhook in a Slack app and set its URL",
-        );
-    }
-    Ok(url)
-}
-
-fn read_sender(value: &Value) -> Result<(), &'static str> {
-    let name = value.as_str().filter(|name| name.chars().count() <= SENDER_CHARS_MAX);
-    name.map(|_| ()).ok_or("expected a text of at most 80 characters, or better nothing")
-}
-
-fn read_ids(value: Value) -> Result<Vec<String>, &'static str> {
-    let expected = "expected a list of at most 10 ids of members (U... or W...) and user groups \
-                    (S...), each once";
-    let Value::Array(given) = value else { return Err(expected) };
-    let mut ids = Vec::with_capacity(given.len());
-    for one in given {
-        match one {
-            Value::String(id) if is_id(&id) && !ids.contains(&id) => ids.push(id),
-            _ => return Err(expected),
-        }
-    }
-    if ids.len() > MENTIONS_MAX { Err(expected) } else { Ok(ids) }
+    let sender = given.text("sender_username", Scope::Endpoint, 0..=SENDER_CHARS_MAX)?;
+    let expected = "an id of a member (U... or W...) or of a user group (S...)";
+    let mention = given.texts("mention", Scope::Recipient, MENTIONS_MAX, expected, is_id)?;
+    given.finish()?;
+    Ok(Settings {
+        webhook_url,
+        has_sender_username: sender.is_some(),
+        mention: mention.unwrap_or_default(),
+    })
 }
 
 fn is_id(id: &str) -> bool {
@@ -136,6 +81,8 @@ fn is_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]
@@ -159,7 +106,7 @@ mod tests {
         let url = |url: &str| format!(r#"{{"webhook_url":{}}}"#, Value::from(url));
         let endpoint = [
             ("[]".into(), "expected a JSON object"),
-            (r#"{"webhook_url":7}"#.into(), "setting `webhook_url`: expected the URL"),
+            (r#"{"webhook_url":7}"#.into(), "setting `webhook_url`: expected a URL"),
             (url(""), "setting `webhook_url`: expected"),
             (url("hunter2"), "setting `webhook_url`: expected"),
             (url("ftp://hunter2/"), "setting `webhook_url`: expected"),
@@ -177,7 +124,7 @@ mod tests {
             (r#"{"sender_username":["hunter2"]}"#.into(), "setting `sender_username`: expected"),
             (
                 format!(r#"{{"sender_username":"hunter2{}"}}"#, "x".repeat(74)),
-                "setting `sender_username`: expected a text of at most 80",
+                "setting `sender_username`: expected a text of 0 to 80",
             ),
         ];
         let ids = |ids: &[&str]| format!(r#"{{"mention":{}}}"#, Value::from(ids.to_vec()));
@@ -208,17 +155,6 @@ mod tests {
 
     #[test]
     fn the_schemas_name_exactly_the_settings_that_are_read() {
-        let mut names = vec![];
-        for schema in [ENDPOINT_SCHEMA, RECIPIENT_SCHEMA] {
-            let schema: Value = serde_json::from_str(schema).expect("a schema is JSON");
-            assert_eq!(schema["additionalProperties"], false);
-            names.extend(schema["properties"].as_object().expect("properties").keys().cloned());
-        }
-        let fault = read(r#"{"none":1}"#).expect_err("unknown");
-        names.sort();
-        let mut read: Vec<_> =
-            fault.detail.rsplit("there are ").next().expect("a list").split(", ").collect();
-        read.sort_unstable();
-        assert_eq!(read, names);
+        settings::assert_schemas_name_what_is_read([ENDPOINT_SCHEMA, RECIPIENT_SCHEMA], read);
     }
 }

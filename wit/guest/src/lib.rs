@@ -17,7 +17,9 @@ mod names;
 mod outcome;
 pub mod plain;
 pub mod retry_after;
+pub mod settings;
 pub mod span;
+pub mod story;
 
 pub use bindings::campanile::endpoint::{alerts, files, http, log, net, secrets};
 pub use bindings::exports::campanile::endpoint::kind::{

@@ -2,9 +2,9 @@
 //!
 //! Promise: no control character is in it.
 //!
-//! Not here: Slack's markup, and how much fits (`blocks`).
+//! Not here: the markup of a service, and how much fits there.
 
-use campanile_guest::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
+use crate::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
 
 /// The kind of entity that an alert about a network interface has.
 const INTERFACE: &str = "interface";
@@ -13,14 +13,14 @@ const INTERFACE: &str = "interface";
 const NEAR_BYTES_MAX: usize = 100;
 
 /// "CRITICAL: Disk full", "RESOLVED: Disk full".
-pub(crate) fn headline(alert: &Alert, purpose: Purpose) -> String {
+pub fn headline(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
     if label.is_empty() { title } else { format!("{label}: {title}") }
 }
 
 /// All of it in one line, for a notification:
 /// "[ERROR] Low Goodput: 192.0.2.1:60952 -> 192.0.2.9:80. Slow since noon".
-pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
+pub fn notice(alert: &Alert, purpose: Purpose) -> String {
     let (label, title) = (label(alert, purpose), title(alert));
     let mut notice = if label.is_empty() { title } else { format!("[{label}] {title}") };
     let (more, is_named) = match over(alert) {
@@ -43,13 +43,13 @@ pub(crate) fn notice(alert: &Alert, purpose: Purpose) -> String {
 }
 
 /// What the producer wrote, unless it is the title again.
-pub(crate) fn text(alert: &Alert) -> Option<String> {
+pub fn text(alert: &Alert) -> Option<String> {
     let text = plain::lines(&alert.text);
     (!text.is_empty() && text != title(alert)).then_some(text)
 }
 
 /// That a condition is over, since when, and how long it lasted; `None` if it is not.
-pub(crate) fn over(alert: &Alert) -> Option<String> {
+pub fn over(alert: &Alert) -> Option<String> {
     if alert.action != Action::Release {
         return None;
     }
@@ -68,13 +68,13 @@ pub(crate) fn over(alert: &Alert) -> Option<String> {
 }
 
 /// The moment that the alert speaks of.
-pub(crate) fn when(alert: &Alert) -> String {
+pub fn when(alert: &Alert) -> String {
     let at = if alert.action == Action::Release { end(alert) } else { &alert.time };
     span::moment(at)
 }
 
 /// Who and where, as names and values.
-pub(crate) fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
+pub fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
     let mut rows = Vec::with_capacity(5);
     if let Some(flow) = &alert.flow {
         rows.push(("From", party(&flow.client)));
@@ -101,12 +101,12 @@ pub(crate) fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
 }
 
 /// "security/low_goodput, score 120".
-pub(crate) fn sort(alert: &Alert) -> String {
+pub fn sort(alert: &Alert) -> String {
     plain::line(&format!("{}/{}, score {}", alert.category, alert.alert_type, alert.score))
 }
 
 /// "mount=/var, rack=b7"; empty where there is none.
-pub(crate) fn labels(alert: &Alert) -> String {
+pub fn labels(alert: &Alert) -> String {
     let told = alert.labels.iter().filter(|(_, value)| !value.is_empty());
     let told: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
     plain::line(&told.join(", "))
