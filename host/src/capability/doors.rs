@@ -20,14 +20,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    pub fn new(http: HttpDoor) -> Self {
-        Self {
-            http,
-            net: NetDoor::default(),
-            files: FilesDoor::default(),
-            keyring: Keyring::default(),
-            denied: Offenses::default(),
-        }
+    pub fn new(http: HttpDoor, net: NetDoor, files: FilesDoor, keyring: Keyring) -> Self {
+        Self { http, net, files, keyring, denied: Offenses::default() }
     }
 
     /// Starts a call: nothing lasts beyond `deadline`, and what was seen starts anew.

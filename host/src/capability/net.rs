@@ -52,8 +52,7 @@ pub struct NetGate {
 #[derive(Debug)]
 pub struct NetDoor {
     gate: Arc<NetGate>,
-    /// `None`: nothing is granted.
-    grant: Option<Grant>,
+    grant: Grant,
     /// What a parked connection depends on beside the grant: settings, component.
     revision: [u8; 32],
     deadline: Instant,
@@ -65,20 +64,10 @@ pub struct NetDoor {
     waiting: usize,
 }
 
-impl Default for NetDoor {
-    fn default() -> Self {
-        Self::with(Arc::default(), None, [0; 32])
-    }
-}
-
 impl NetDoor {
     /// `revision`: a hash of what else decides how a connection is used; one that was parked under
     /// another is not used again.
     pub fn new(gate: Arc<NetGate>, grant: Grant, revision: [u8; 32]) -> Self {
-        Self::with(gate, Some(grant), revision)
-    }
-
-    fn with(gate: Arc<NetGate>, grant: Option<Grant>, revision: [u8; 32]) -> Self {
         let deadline = Instant::now();
         Self {
             gate,
@@ -248,9 +237,8 @@ impl NetDoor {
 
     fn granted(&self, target: &str) -> Result<(Grant, Target), NetError> {
         let target = Target::parse(target)?;
-        let grant = self.grant.as_ref().ok_or(NetError::NotGranted)?;
-        grant.allows_target(&target)?;
-        Ok((grant.clone(), target))
+        self.grant.allows_target(&target)?;
+        Ok((self.grant.clone(), target))
     }
 
     async fn connect(&self, grant: &Grant, target: &Target) -> Result<Stream, ConnectError> {

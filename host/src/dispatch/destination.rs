@@ -163,11 +163,9 @@ impl Destination {
         let clients = self.endpoint.tokens.iter().zip(tokens);
         let given = clients.map(|(client, token)| client.credential(Some(token))).collect();
         let credentials = with_tokens(&self.credentials, given).unwrap_or_default();
-        let mut doors = Doors::new(http);
-        doors.net = NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections);
-        doors.files = FilesDoor::new(Arc::clone(files), Arc::clone(folders));
-        doors.keyring = Keyring::mint(credentials);
-        doors
+        let net = NetDoor::new(Arc::clone(net), self.grant.clone(), self.connections);
+        let files = FilesDoor::new(Arc::clone(files), Arc::clone(folders));
+        Doors::new(http, net, files, Keyring::mint(credentials))
     }
 
     /// The settings for the store that `doors` were made for, with its placeholders.

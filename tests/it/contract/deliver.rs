@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use campanile::capability::doors::Doors;
 use campanile::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
+use campanile::capability::files::FilesDoor;
 use campanile::capability::http::HttpDoor;
+use campanile::capability::net::NetDoor;
 use campanile::capability::secrets::Keyring;
 use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
 use campanile::ids::{EndpointId, MessageId, TenantId};
-use campanile::runtime::bindings::kind::{Failure, Proof, Purpose, Scope, Verdict};
+use campanile::runtime::bindings::kind::{Failure, Proof, Reason, Scope, Verdict};
 use campanile::runtime::{Delivering, Try};
 use campanile_tests::capture::{Capture, Reply, Request};
 use campanile_tests::site::EGRESS_GRANT;
@@ -19,7 +21,10 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
-use super::{Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings, secrets};
+use super::{
+    Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings, purpose, secrets,
+    with_previous,
+};
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
     let scene = Scene::set(case).await?;
@@ -27,24 +32,39 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
     let mut delivering =
         Delivering::open(&stage.runtime, kind, doors).await.map_err(|fault| fault.to_string())?;
 
-    let one = deliveries(&json!({"producer_format": "native", "alerts": [{"title": "case"}]}))?;
-    let message = message(&case["message"], &one, kind.digest);
+    let about = case["message"]["alerts"].as_u64().unwrap_or(1);
+    let alerts: Vec<_> = (0..about).map(|at| json!({"title": format!("case {at}")})).collect();
+    let told_of = deliveries(&json!({"producer_format": "native", "alerts": alerts}))?;
+    let told_of = with_previous(case, told_of);
+    let mut message = message(&case["message"], &told_of, kind.digest);
+    message.carry = case["carry"].as_str().map(str::to_owned);
     let number = u32::try_from(case["attempt"].as_u64().unwrap_or(1)).map_err(|e| e.to_string())?;
     let this = Try {
         number,
         now_ms: NOW_MS,
-        first_ms: NOW_MS,
+        first_ms: NOW_MS - 1000 * case["first_s_ago"].as_u64().unwrap_or(0),
         zone: &TimeZone::UTC,
-        purpose: Purpose::Live,
+        purpose: purpose(&case["purpose"])?,
     };
-    let told = delivering.call(&message, &one, &settings, this).await;
+    let told = delivering.call(&message, &told_of, &settings, this).await;
     let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
 
-    scene.check_request(case, Some(&message.id.to_string()))?;
-    match (&outcome.verdicts[..], case.get("verdict")) {
-        ([only], Some(expected)) => check_verdict(only, expected),
-        (_, None) => Err("expected `verdict`".to_owned()),
-        (many, _) => Err(format!("expected one verdict for the message, got {many:?}")),
+    scene.check_requests(case, Some(&message.id.to_string()))?;
+    let expected = match (case.get("verdict"), case["verdicts"].as_array()) {
+        (Some(one), None) => std::slice::from_ref(one),
+        (None, Some(many)) => many,
+        _ => return Err("expected either `verdict` or `verdicts`".to_owned()),
+    };
+    equal("number of verdicts", &outcome.verdicts.len(), &expected.len())?;
+    for (verdict, expected) in outcome.verdicts.iter().zip(expected) {
+        check_verdict(verdict, expected)?;
+    }
+    if let Some(expected) = case.get("carry_out") {
+        equal("carry", &Value::from(outcome.carry), expected)?;
+    }
+    match case.get("corrections") {
+        Some(expected) => equal("corrections", &json!(outcome.corrections), expected),
+        None => Ok(()),
     }
 }
 
@@ -57,8 +77,16 @@ pub(super) struct Scene {
 
 impl Scene {
     pub(super) async fn set(case: &Value) -> Result<Self, String> {
-        let capture = Capture::answering(reply(&case["answer"])?).await;
-        let refused = case["answer"]["fault"] == "refuse";
+        let answers = match case["answers"].as_array() {
+            Some(answers) => &answers[..],
+            None => std::slice::from_ref(&case["answer"]),
+        };
+        let mut replies = Vec::new();
+        for answer in answers {
+            replies.extend(reply(answer)?);
+        }
+        let capture = Capture::answering(replies).await;
+        let refused = answers.iter().any(|answer| answer["fault"] == "refuse");
         let address = if refused { nobody().await } else { capture.address().to_string() };
         let settings = kind_settings(case, &format!("http://{address}"));
         Ok(Self { capture, address, settings })
@@ -78,19 +106,26 @@ impl Scene {
         let origins = reach.into_iter().map(OriginGrant::whole).collect();
         let reach = Reach { origins, targets: Vec::new() };
         let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way());
-        let http = HttpDoor::new(stage.gate.clone(), grant);
+        let http = HttpDoor::new(stage.gate.clone(), grant.clone());
+        let net = NetDoor::new(stage.net.clone(), grant, [0; 32]);
+        let doors = |keyring| Doors::new(http, net, FilesDoor::default(), keyring);
         if bound_to.is_empty() {
-            return Ok((Doors::new(http), Value::Object(self.settings.clone()).to_string()));
+            let settings = Value::Object(self.settings.clone()).to_string();
+            return Ok((doors(Keyring::default()), settings));
         }
         let (credentials, template) = secrets::taken(&kind.manifest, &self.settings, &bound_to)?;
-        let mut doors = Doors::new(http);
-        doors.keyring = Keyring::mint(credentials);
+        let doors = doors(Keyring::mint(credentials));
         let settings = doors.keyring.settings(&template);
         Ok((doors, settings))
     }
 
-    pub(super) fn check_request(&self, case: &Value, message_id: Option<&str>) -> Held {
-        let Some(expected) = case.get("request").filter(|it| !it.is_null()) else { return Ok(()) };
+    pub(super) fn check_requests(&self, case: &Value, message_id: Option<&str>) -> Held {
+        let expected = match (case.get("request"), case["requests"].as_array()) {
+            (None, None) => return Ok(()),
+            (Some(one), None) => std::slice::from_ref(one),
+            (None, Some(many)) => many,
+            _ => return Err("expected either `request` or `requests`".to_owned()),
+        };
         let of = |name: &str| match name {
             "message_id" => message_id.map(str::to_owned),
             "attempt_s" => Some((NOW_MS / 1000).to_string()),
@@ -98,8 +133,9 @@ impl Scene {
             _ => None,
         };
         let requests = self.capture.requests();
-        equal("number of requests", &requests.len(), &1)?;
-        check_request(&requests[0], &fill::all(expected, &of))
+        equal("number of requests", &requests.len(), &expected.len())?;
+        let mut pairs = requests.iter().zip(expected);
+        pairs.try_for_each(|(request, expected)| check_request(request, &fill::all(expected, &of)))
     }
 }
 
@@ -164,6 +200,11 @@ fn check_request(request: &Request, expected: &Value) -> Held {
     for (name, value) in expected["headers"].as_object().into_iter().flatten() {
         equal(name, &request.header(name).map(Value::from).unwrap_or_default(), value)?;
     }
+    if let Some(expected) = expected.get("json") {
+        let text = request.text();
+        let found = serde_json::from_str(&text).map_err(|error| format!("{error}: {text}"))?;
+        equal::<Value>("body", &found, expected)?;
+    }
     match expected.get("body") {
         Some(expected) => equal("body", &Value::from(request.text()), expected),
         None => Ok(()),
@@ -180,6 +221,10 @@ pub(super) fn check_verdict(verdict: &Verdict, expected: &Value) -> Held {
             ("after_ms", Some([least, most])) => {
                 let found = found.as_u64();
                 found >= least.as_u64() && found.is_some() && found <= most.as_u64()
+            }
+            ("warning" | "detail", None) => {
+                let part = expected.as_str().unwrap_or_default();
+                found.as_str().is_some_and(|found| found.contains(part))
             }
             _ => found == expected,
         };
@@ -204,18 +249,26 @@ fn told(verdict: &Verdict) -> Value {
                 "proof": proof,
                 "duplicate": receipt.duplicate,
                 "warned": receipt.warning.is_some(),
+                "warning": receipt.warning,
+                "remote_id": receipt.remote_id,
+                "detail": receipt.detail,
             });
         }
-        Verdict::Skipped(reason) => return json!({"name": "skipped", "code": reason.code}),
+        Verdict::Skipped(reason) => return with_reason("skipped", reason),
         Verdict::Failed(failure) => failure,
     };
     let (name, delay) = match failure {
-        Failure::Rejected(reason) => return json!({"name": "rejected", "code": reason.code}),
-        Failure::TooLarge(reason) => return json!({"name": "too-large", "code": reason.code}),
-        Failure::Uncertain(reason) => return json!({"name": "uncertain", "code": reason.code}),
-        Failure::Other(reason) => return json!({"name": "other", "code": reason.code}),
+        Failure::Rejected(reason) => return with_reason("rejected", reason),
+        Failure::TooLarge(reason) => return with_reason("too-large", reason),
+        Failure::Uncertain(reason) => return with_reason("uncertain", reason),
+        Failure::Other(reason) => return with_reason("other", reason),
         Failure::Misconfigured(fault) => {
-            return json!({"name": "misconfigured", "code": fault.code, "scope": scope(fault.scope)});
+            return json!({
+                "name": "misconfigured",
+                "code": fault.code,
+                "scope": scope(fault.scope),
+                "detail": fault.detail,
+            });
         }
         Failure::Unavailable(delay) => ("unavailable", delay),
         Failure::RateLimited(delay) => ("rate-limited", delay),
@@ -225,7 +278,12 @@ fn told(verdict: &Verdict) -> Value {
         "code": delay.code,
         "scope": scope(delay.scope),
         "after_ms": delay.after_ms,
+        "detail": delay.detail,
     })
+}
+
+fn with_reason(name: &str, reason: &Reason) -> Value {
+    json!({"name": name, "code": reason.code, "detail": reason.detail})
 }
 
 pub(super) fn scope(scope: Scope) -> &'static str {

@@ -1,19 +1,21 @@
 //! Cases of `format`: alerts and settings to messages.
 
 use campanile::delivery::Delivery;
-use campanile::runtime::bindings::kind::{Fault, Purpose};
+use campanile::runtime::bindings::kind::Fault;
 use campanile::runtime::{Context, Draft, Formatting, Made};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use super::{Held, KindRef, Stage, deliver, deliveries, equal, fill, kind_settings};
+use super::{
+    Held, KindRef, Stage, deliver, deliveries, equal, fill, kind_settings, purpose, with_previous,
+};
 
 /// Where nothing is sent to.
 const ORIGIN: &str = "http://127.0.0.1:9";
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
-    let deliveries = deliveries(case)?;
+    let deliveries = with_previous(case, deliveries(case)?);
     let context = context(case)?;
     let mut formatting =
         Formatting::open(&stage.runtime, kind).await.map_err(|fault| fault.to_string())?;
@@ -89,14 +91,7 @@ fn check(draft: &Draft, expected: &Value) -> Held {
 }
 
 fn context(case: &Value) -> Result<Context, String> {
-    let purpose = match case["context"]["purpose"].as_str() {
-        None | Some("live") => Purpose::Live,
-        Some("test") => Purpose::Test,
-        Some("reminder") => Purpose::Reminder,
-        Some("digest") => Purpose::Digest,
-        Some("folded") => Purpose::Folded,
-        Some(other) => return Err(format!("there is no purpose `{other}`")),
-    };
+    let purpose = purpose(&case["context"]["purpose"])?;
     let omitted = case["context"]["omitted"].as_u64().unwrap_or(0);
     Ok(Context {
         settings: Value::Object(kind_settings(case, ORIGIN)).to_string(),

@@ -10,9 +10,10 @@ use super::{Held, KindRef, Stage, equal};
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
     let scene = Scene::set(case).await?;
     let (doors, settings) = scene.doors(stage, kind)?;
-    let found = probe(&stage.runtime, kind, doors, &settings, Scope::Endpoint).await;
+    let scope = if case["scope"] == "recipient" { Scope::Recipient } else { Scope::Endpoint };
+    let found = probe(&stage.runtime, kind, doors, &settings, scope).await;
     let found = found.found.map_err(|fault| format!("the call broke: {fault}"))?;
-    scene.check_request(case, None)?;
+    scene.check_requests(case, None)?;
     match (found, case.get("finding"), case.get("verdict")) {
         (Ok(finding), Some(expected), None) => {
             let certainty = match finding.certainty {
@@ -21,7 +22,18 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
                 Certainty::Likely => "likely",
                 Certainty::Proven => "proven",
             };
-            equal("certainty", &Value::from(certainty), &expected["certainty"])
+            equal("certainty", &Value::from(certainty), &expected["certainty"])?;
+            for (name, expected) in expected["facts"].as_object().into_iter().flatten() {
+                let found = finding.facts.iter().find(|(fact, _)| fact == name);
+                equal(
+                    name,
+                    &found.map(|(_, value)| Value::from(&value[..])),
+                    &Some(expected.clone()),
+                )?;
+            }
+            let part = expected["summary"].as_str().unwrap_or_default();
+            equal("summary has its part", &finding.summary.contains(part), &true)
+                .map_err(|what| format!("{what}: {}", finding.summary))
         }
         (Err(failure), None, Some(expected)) => check_verdict(&Verdict::Failed(failure), expected),
         (found, ..) => Err(format!("expected either `finding` or `verdict`, got {found:?}")),

@@ -18,8 +18,6 @@ pub enum NetError {
     Target(#[from] TargetError),
     #[error("{0}")]
     Denied(#[from] Denied),
-    #[error("no target is granted to this call")]
-    NotGranted,
     #[error("datagrams are sent, not dialed")]
     Datagrams,
     #[error("connections are dialed; only `udp://` and `unix-dgram:` take datagrams")]
@@ -69,7 +67,7 @@ impl NetError {
     /// A stable machine word.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Target(_) | Self::NotGranted | Self::Datagrams | Self::NoDatagrams => "target",
+            Self::Target(_) | Self::Datagrams | Self::NoDatagrams => "target",
             Self::Denied(denied) => denied.code(),
             Self::Budget(error) => error.code(),
             Self::Misuse(misuse) => misuse.why.code(),
@@ -100,7 +98,6 @@ impl From<NetError> for contract::NetError {
         match error {
             NetError::Target(_)
             | NetError::Denied(_)
-            | NetError::NotGranted
             | NetError::Datagrams
             | NetError::NoDatagrams
             | NetError::Budget(_)

@@ -171,7 +171,8 @@ async fn only_a_granted_target_is_dialed_in_any_of_its_spellings() {
         assert!(found.is_ok_and(|connection| !connection.reused()), "{asked:?}");
         accept(&listener).await;
     }
-    let closed = NetDoor::default().dial(&ground.calls, &keyring, &target).await;
+    let mut closed = Ground::new(&[]).door();
+    let closed = closed.dial(&ground.calls, &keyring, &target).await;
     assert_eq!(told(closed), "denied target", "a door without a grant");
     assert_eq!(door.seen(), Seen::default(), "nothing was sent");
 }
