@@ -186,6 +186,16 @@ pub enum Action {
     Release,
 }
 
+impl Action {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Engage => "engage",
+            Self::Release => "release",
+        }
+    }
+}
+
 /// One side of a flow, or the host an alert is about.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Party {

@@ -28,3 +28,4 @@ pub mod telemetry;
 pub mod tenant;
 pub mod trial;
 pub mod vault;
+pub mod wording;

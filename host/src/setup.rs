@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::route::FilterSettings;
+use crate::wording::WordingSettings;
 
 pub use difference::{FieldChange, differences};
 pub use reading::{endpoint, recipient, setup};
@@ -62,6 +63,9 @@ pub struct RecipientSetup {
     /// As the kind's `recipient_schema` describes them; they override the endpoint's.
     #[serde(skip_serializing_if = "Settings::is_empty")]
     pub settings: Settings,
+    /// Title and text in words of its own.
+    #[serde(skip_serializing_if = "WordingSettings::is_empty")]
+    pub templates: WordingSettings,
 }
 
 fn is_default(filter: &FilterSettings) -> bool {

@@ -18,6 +18,7 @@ use campanile::ids::{AlertIds, DeliveryId, EndpointId, MessageId, RecipientId, S
 use campanile::ingest::{Arrival, ntopng};
 use campanile::runtime::bindings::kind;
 use campanile::runtime::{Catalog, Delivering, Formatting, Limits, Runtime, Try};
+use campanile::wording::Wording;
 use campanile_tests::alerts::{envelope, flow};
 use campanile_tests::site::{EGRESS_GRANT, target};
 use campanile_tests::tally::Tally;
@@ -143,7 +144,12 @@ impl Stage {
         };
         let own = json!({ "max_alerts": 1 });
         let settings = own.as_object().expect("an object");
-        let own = Own { settings, credentials: shared, secret_versions: [0; 32] };
+        let own = Own {
+            settings,
+            credentials: shared,
+            secret_versions: [0; 32],
+            wording: Wording::default(),
+        };
         let destination = Destination::new(RecipientId(1), "ops", endpoint, own, &site);
         let ids = AlertIds::default();
         let arrival = Arrival { tenant: TenantId::DEFAULT, now_ms: 1, ids: &ids };

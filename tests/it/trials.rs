@@ -93,3 +93,42 @@ async fn a_test_probes_and_sends_one_alert_and_says_how_it_fared() {
     let tests = audit["entries"].as_array().unwrap().iter().filter(|one| one["action"] == "test");
     assert_eq!(tests.count(), 4);
 }
+
+#[tokio::test]
+async fn a_recipient_words_its_messages_itself_and_a_wrong_template_is_refused_where_it_stands() {
+    let capture = Capture::answering([200, 200]).await;
+    let engine = one_hook(&capture).await;
+    let templates =
+        |title: &str| json!({ "title": title, "text": "{{ entity.value }}: {{ text }}" });
+
+    let asked = json!({
+        "recipient": "ops", "alerts": [native("disk full")],
+        "templates": templates("{{ severity|upper }}: {{ title }}"),
+    });
+    let shown = post(&engine, "/v1/preview", asked).await;
+    let body = shown["messages"][0]["body"].as_str().unwrap().to_owned();
+    assert!(body.contains(r#""title":"ERROR: disk full""#), "{body}");
+    engine.accepts(&native("disk full")).await;
+    let sent = capture.sees(1).await[0].text();
+    assert!(sent.contains(r#""title":"disk full""#), "it was not saved: {sent}");
+
+    let written = engine.get("/v1/recipients/ops").await;
+    let mut recipient = json!({
+        "endpoint": "hook", "settings": written.json()["settings"],
+        "filter": written.json()["filter"], "templates": templates("{{ titel }}"),
+    });
+    let refused = engine.call("PUT", "/v1/recipients/ops", &recipient).await;
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let problem = &refused.json()["errors"][0];
+    assert_eq!(problem["place"], "templates.title", "{problem}");
+    assert!(problem["expected"].as_str().unwrap().contains("there is no `titel`"), "{problem}");
+
+    recipient["templates"] = templates("{{ severity|upper }}: {{ title }}");
+    assert_eq!(engine.call("PUT", "/v1/recipients/ops", &recipient).await.status, 200);
+    engine.accepts(&native("{{ id }}")).await;
+    let sent = capture.sees(2).await[1].text();
+    assert!(sent.contains(r#""title":"ERROR: {{ id }}""#), "{sent}");
+    assert!(sent.contains(r#""text":"{{ id }}: written by a test""#), "{sent}");
+    let exported = engine.get("/v1/export").await.json();
+    assert_eq!(exported["recipient"]["ops"]["templates"], recipient["templates"]);
+}

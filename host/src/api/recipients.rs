@@ -18,6 +18,7 @@ use crate::records::rows::Pause;
 use crate::roster::{Edit, Expect, RecipientEntry, Standing, What};
 use crate::route::FilterSettings;
 use crate::setup::{self, RecipientSetup, Settings};
+use crate::wording::WordingSettings;
 
 const PENDING_MAX: u32 = 100_000;
 
@@ -30,6 +31,7 @@ pub(super) struct Recipient {
     endpoint: String,
     filter: FilterSettings,
     settings: Settings,
+    templates: WordingSettings,
     /// Its own; nothing is sent while its endpoint is not active, either.
     state: Standing,
     endpoint_state: Standing,
@@ -56,6 +58,7 @@ impl Recipient {
             endpoint: row.setup.endpoint.clone(),
             filter: row.setup.filter.clone(),
             settings: row.setup.settings.clone(),
+            templates: row.setup.templates.clone(),
             state: entry.standing(),
             endpoint_state: entry.endpoint.standing(),
             pause: row.pause.clone(),
@@ -85,6 +88,9 @@ pub(super) struct NewRecipient {
     /// As the kind's `recipient_schema` describes them; they override the endpoint's.
     #[schema(required = false)]
     settings: Settings,
+    /// Title and text in words of its own.
+    #[schema(required = false)]
+    templates: WordingSettings,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]

@@ -21,8 +21,9 @@ use crate::ids::{AlertId, TenantId};
 use crate::ingest::{alertmanager, native, ntopng};
 use crate::route::FilterSettings;
 use crate::runtime::Draft;
-use crate::setup::{self, Settings};
+use crate::setup::{self, RecipientSetup, Settings};
 use crate::trial::{Decided, LeftOut, Preview, SAMPLE, Target, Tested};
+use crate::wording::WordingSettings;
 
 /// Most alerts of one preview: each may become a message for each recipient.
 const ALERTS_MAX: usize = 1_000;
@@ -66,6 +67,9 @@ pub(super) struct PreviewAsked {
     /// Instead of the saved one.
     #[schema(value_type = Option<FilterSettings>)]
     filter: Option<Value>,
+    /// Instead of the saved ones.
+    #[schema(value_type = Option<WordingSettings>)]
+    templates: Option<Value>,
     /// Id of a stored alert.
     alert: Option<String>,
     /// Alerts as their producer sends them; without any, a sample alert.
@@ -133,6 +137,7 @@ pub(super) async fn test(
         endpoint: asked.endpoint,
         kind: asked.kind,
         filter: None,
+        templates: None,
         ..settings(asked.endpoint_settings, asked.recipient_settings)?
     };
     let sends = asked.send.unwrap_or(true);
@@ -164,15 +169,18 @@ pub(super) async fn preview(
     let asked: PreviewAsked = serde_json::from_value(value).map_err(|_| {
         Problem::bad_request(
             "expected an object with, if wanted, `recipient`, `endpoint`, `kind`, \
-             `endpoint_settings`, `recipient_settings`, `filter`, `alert`, `alerts` and `producer`",
+             `endpoint_settings`, `recipient_settings`, `filter`, `templates`, `alert`, `alerts` \
+             and `producer`",
         )
     })?;
     let alerts = alerts(&api, asker.tenant, &asked).await?;
+    let unsaved = unsaved(&asked)?;
     let target = Target {
         recipient: asked.recipient,
         endpoint: asked.endpoint,
         kind: asked.kind,
-        filter: filter(asked.filter)?,
+        filter: asked.filter.is_some().then_some(unsaved.filter),
+        templates: asked.templates.is_some().then_some(unsaved.templates),
         ..settings(asked.endpoint_settings, asked.recipient_settings)?
     };
     let shown = Box::pin(api.engine.trial.preview(asker.tenant, &target, &alerts)).await?;
@@ -204,12 +212,17 @@ fn settings(endpoint: Option<Value>, recipient: Option<Value>) -> Result<Target,
     }
 }
 
-fn filter(value: Option<Value>) -> Result<Option<FilterSettings>, Problem> {
-    let Some(value) = value else { return Ok(None) };
+/// What is written in place of a saved recipient's filter and templates.
+fn unsaved(asked: &PreviewAsked) -> Result<RecipientSetup, Problem> {
     let mut problems = Vec::new();
-    let value = json!({ "endpoint": "any", "filter": value });
+    let mut value = json!({ "endpoint": "any" });
+    for (key, given) in [("filter", &asked.filter), ("templates", &asked.templates)] {
+        if let Some(given) = given {
+            value[key] = given.clone();
+        }
+    }
     let setup = setup::recipient("", value, &mut problems);
-    if problems.is_empty() { Ok(Some(setup.filter)) } else { Err(Problem::bad_setup(problems)) }
+    if problems.is_empty() { Ok(setup) } else { Err(Problem::bad_setup(problems)) }
 }
 
 async fn alerts(

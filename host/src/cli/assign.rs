@@ -122,6 +122,21 @@ pub(super) fn filter(
     Ok(())
 }
 
+/// Sets templates; an empty one goes.
+pub(super) fn templates(
+    assigned: &[Assigned],
+    templates: &mut Map<String, Value>,
+) -> Result<(), AssignError> {
+    for (at, one) in assigned.iter().enumerate() {
+        let (key, text) = split(one, at)?;
+        templates.insert(key.to_owned(), text.into());
+        if text.is_empty() {
+            templates.remove(key);
+        }
+    }
+    Ok(())
+}
+
 fn split(assigned: &Assigned, at: usize) -> Result<(&str, &str), AssignError> {
     assigned
         .0

@@ -61,7 +61,7 @@ impl What {
         // What may be written; the rest is what the engine knows about it.
         let fields: &[&str] = match self {
             Self::Endpoint => &["kind", "settings"],
-            Self::Recipient => &["endpoint", "filter", "settings"],
+            Self::Recipient => &["endpoint", "filter", "settings", "templates"],
         };
         let mut written: Value = fields
             .iter()

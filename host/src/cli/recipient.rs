@@ -61,7 +61,7 @@ pub(super) struct AddArgs {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "campanile recipient set [OPTIONS] <NAME>")]
 #[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
-    .args(["endpoint", "filters", "settings", "settings_file", "secrets", "unset"]))]
+    .args(["endpoint", "filters", "templates", "settings", "settings_file", "secrets", "unset"]))]
 pub(super) struct SetArgs {
     /// Its name
     #[arg(value_parser = read_name)]
@@ -84,6 +84,10 @@ struct Parts {
     /// that is given again adds to its list; an empty one goes back to the default
     #[arg(long = "filter", value_name = "KEY=VALUE")]
     filters: Vec<Assigned>,
+    /// A template, `title=...` or `text=...`, in words of this recipient's own; an empty one goes
+    /// back to the producer's words
+    #[arg(long = "template", value_name = "KEY=VALUE")]
+    templates: Vec<Assigned>,
     /// A setting. The value is JSON where it reads as JSON, else text; `key.sub=value` reaches into
     /// tables. May be given again
     #[arg(long = "setting", value_name = "KEY=VALUE")]
@@ -96,6 +100,9 @@ impl Parts {
     fn lay(&self, unset: &[String], object: &mut Value) -> Result<(), Failure> {
         if !self.filters.is_empty() {
             assign::filter(&self.filters, named::table(object, "filter")?)?;
+        }
+        if !self.templates.is_empty() {
+            assign::templates(&self.templates, named::table(object, "templates")?)?;
         }
         if self.file.is_given() || !self.settings.is_empty() || !unset.is_empty() {
             self.file.lay(&self.settings, unset, object)?;

@@ -168,7 +168,7 @@ impl<'a> Batch<'a> {
             Some(formatting) => formatting,
             None => open.insert(Formatting::open(&self.dispatch.runtime, kind).await?),
         };
-        formatting.call(group, &self.destination.context, &self.destination.zone).await
+        self.destination.format(formatting, group, &self.destination.context).await
     }
 
     async fn deliver(&mut self, lease: &Lease, parcels: VecDeque<Parcel>) {

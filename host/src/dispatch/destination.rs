@@ -15,9 +15,11 @@ use crate::capability::http::{HttpDoor, HttpGate};
 use crate::capability::net::{NetDoor, NetGate};
 use crate::capability::secrets::oauth2::{Client, Token, TokenError, Tokens};
 use crate::capability::secrets::{Credential, CredentialError, Credentials, Keyring, Template};
+use crate::delivery::Delivery;
 use crate::ids::{EndpointId, RecipientId, TenantId};
-use crate::runtime::bindings::kind::Purpose;
-use crate::runtime::{Context, Kind};
+use crate::runtime::bindings::kind::{self, Purpose};
+use crate::runtime::{Context, Fault, Formatting, Kind, Made};
+use crate::wording::Wording;
 
 /// One configured account or server, and what it may reach.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ pub struct Own<'a> {
     /// The endpoint's, overlaid by the recipient's.
     pub credentials: Arc<Credentials>,
     pub secret_versions: [u8; 32],
+    pub wording: Wording,
 }
 
 /// One recipient, ready to be sent to.
@@ -69,6 +72,8 @@ pub struct Destination {
     pub connections: [u8; 32],
     pub context: Context,
     pub zone: TimeZone,
+    /// How it words what alerts say.
+    wording: Wording,
     /// Micro-batches of it that are under way at once.
     pub concurrency: usize,
 }
@@ -104,6 +109,7 @@ impl Destination {
         hash.update(endpoint.secret_versions);
         hash.update(own.secret_versions);
         hash.update(Value::Object(settings).to_string());
+        hash.update(own.wording.source());
         let context = Context {
             settings: template.for_format().to_owned(),
             recipient_id: id.to_string(),
@@ -130,6 +136,7 @@ impl Destination {
             connections,
             context,
             zone: site.zone.clone(),
+            wording: own.wording,
             concurrency: asked.clamp(1, 64),
             endpoint,
         }
@@ -154,6 +161,17 @@ impl Destination {
         let clients = self.endpoint.tokens.iter().zip(found);
         // All of them are to be forgotten, whichever it was.
         clients.filter(|(client, token)| tokens.refused(client, token)).count() > 0
+    }
+
+    /// Formats deliveries, their alerts in this recipient's words.
+    pub async fn format(
+        &self,
+        formatting: &mut Formatting,
+        deliveries: &[Delivery],
+        context: &Context,
+    ) -> Result<Result<Made, kind::Fault>, Fault> {
+        let worded = self.wording.applied(deliveries, &self.zone);
+        formatting.call(worded.as_deref().unwrap_or(deliveries), context, &self.zone).await
     }
 
     /// Everything that one store of this recipient's is given.

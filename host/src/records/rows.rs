@@ -119,7 +119,7 @@ pub(crate) fn load(db: &Prepared<'_>) -> Result<Rows, StoreError> {
         from endpoint where removed_ms is null order by id";
     const RECIPIENTS: &str = "select r.id, r.tenant, r.name, r.endpoint, r.settings, r.apply_set,
             r.revision, r.created_ms, r.changed_ms, r.pause_by, r.pause_ms, r.pause_code,
-            r.pause_detail, r.filter, e.name
+            r.pause_detail, r.filter, e.name, r.templates
         from recipient r join endpoint e on e.id = r.endpoint and e.tenant = r.tenant
         where r.removed_ms is null order by r.id";
     /// Through the index of what is pending, from recipient to recipient.
@@ -170,6 +170,7 @@ fn endpoint(row: &Row<'_>) -> rusqlite::Result<Result<EndpointRow, StoreError>> 
 
 fn recipient(row: &Row<'_>) -> rusqlite::Result<Result<RecipientRow, StoreError>> {
     let (settings, filter): (String, String) = (row.get(4)?, row.get(13)?);
+    let templates: String = row.get(15)?;
     let row = RecipientRow {
         id: RecipientId(row.get(0)?),
         tenant: TenantId(row.get(1)?),
@@ -183,7 +184,8 @@ fn recipient(row: &Row<'_>) -> rusqlite::Result<Result<RecipientRow, StoreError>
     let read = || {
         let settings = json(&settings, "recipient", &row.name)?;
         let filter = json(&filter, "recipient", &row.name)?;
-        Ok(RecipientSetup { endpoint: row.setup.endpoint.clone(), filter, settings })
+        let templates = json(&templates, "recipient", &row.name)?;
+        Ok(RecipientSetup { endpoint: row.setup.endpoint.clone(), filter, settings, templates })
     };
     Ok(read().map(|setup| RecipientRow { setup, ..row }))
 }
@@ -263,10 +265,13 @@ pub(crate) fn put_endpoint(db: &Prepared<'_>, row: &EndpointRow) -> rusqlite::Re
 }
 
 pub(crate) fn put_recipient(db: &Prepared<'_>, row: &RecipientRow) -> rusqlite::Result<()> {
-    const PUT: &str = "insert or replace into recipient (id, tenant, name, endpoint, filter, settings,
-            apply_set, revision, created_ms, changed_ms, pause_by, pause_ms, pause_code, pause_detail)
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+    const PUT: &str =
+        "insert or replace into recipient (id, tenant, name, endpoint, filter, settings,
+            apply_set, revision, created_ms, changed_ms, pause_by, pause_ms, pause_code,
+            pause_detail, templates)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     let (by, since, code, detail) = paused(row.pause.as_ref());
+    let templates = serde_json::to_string(&row.setup.templates).unwrap_or_default();
     // A filter is made of texts, numbers and lists: always JSON.
     let filter = serde_json::to_string(&row.setup.filter).unwrap_or_default();
     let values = params![
@@ -283,7 +288,8 @@ pub(crate) fn put_recipient(db: &Prepared<'_>, row: &RecipientRow) -> rusqlite::
         by,
         since,
         code,
-        detail
+        detail,
+        templates
     ];
     db.execute(PUT, values).map(drop)
 }
@@ -305,7 +311,8 @@ pub(crate) fn remove_recipient(
     at_ms: u64,
 ) -> rusqlite::Result<()> {
     const REMOVE: &str =
-        "update recipient set removed_ms = ?2, settings = '{}', filter = '{}' where id = ?1";
+        "update recipient set removed_ms = ?2, settings = '{}', filter = '{}', templates = '{}'
+            where id = ?1";
     db.execute(REMOVE, params![id.0, Whole(at_ms)]).map(drop)
 }
 
@@ -341,7 +348,7 @@ pub(crate) mod tests {
             pause: None,
         };
         let setup =
-            RecipientSetup { endpoint: name.to_owned(), filter, settings: Settings::default() };
+            RecipientSetup { endpoint: name.to_owned(), filter, ..RecipientSetup::default() };
         let recipient = RecipientRow {
             id: RecipientId(id),
             tenant,

@@ -12,6 +12,7 @@ use crate::capability::secrets::{Credential, CredentialError, Credentials, Form,
 use crate::config::Problem;
 use crate::dispatch::{Destination, Endpoint, Own};
 use crate::records::rows::{EndpointRow, RecipientRow, Secrets};
+use crate::wording::Wording;
 
 /// Settings that are the engine's own business, whatever the kind.
 const OF_ENGINE: [&str; 4] =
@@ -104,10 +105,15 @@ impl Kinds {
             let inherited = endpoint.credentials.iter().filter(|one| !is_hidden(one));
             made(inherited.cloned().chain(own).collect(), &mut problems)
         };
+        let wording = Wording::compile(&row.setup.templates).unwrap_or_else(|found| {
+            problems.extend(super::live::below("templates", Some(&found)));
+            Wording::default()
+        });
         if !problems.is_empty() {
             return Err(problems);
         }
-        let own = Own { settings, credentials, secret_versions: versions(&row.secrets) };
+        let secret_versions = versions(&row.secrets);
+        let own = Own { settings, credentials, secret_versions, wording };
         let endpoint = Arc::clone(endpoint);
         Ok(Arc::new(Destination::new(row.id, &row.name, endpoint, own, &self.site)))
     }

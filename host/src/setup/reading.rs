@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::{EndpointSetup, RecipientSetup, SETTINGS_BYTES_MAX, Setup, name_problem};
 use crate::config::{Problem, expectation};
 use crate::route::FilterSettings;
+use crate::wording::WordingSettings;
 
 /// Entries of one sort that one request may have.
 const ENTRIES_MAX: usize = 10_000;
@@ -34,11 +35,20 @@ pub fn recipient(place: &str, value: Value, problems: &mut Vec<Problem>) -> Reci
         let fields = object(&place, filter, problems).unwrap_or_default();
         by_field::<FilterSettings>(&place, fields, problems)
     });
+    let templates = fields.remove("templates").map(|templates| {
+        let place = join(place, "templates");
+        let fields = object(&place, templates, problems).unwrap_or_default();
+        by_field::<WordingSettings>(&place, fields, problems)
+    });
     let setup: RecipientSetup = by_field(place, fields, problems);
     if name_problem(&setup.endpoint).is_some() {
         problem(problems, &join(place, "endpoint"), "expected the name of an endpoint");
     }
-    RecipientSetup { filter: filter.unwrap_or_default(), ..setup }
+    RecipientSetup {
+        filter: filter.unwrap_or_default(),
+        templates: templates.unwrap_or_default(),
+        ..setup
+    }
 }
 
 /// All that a set of files says: `{"endpoint": {NAME: ...}, "recipient": {NAME: ...}}`.

@@ -10,13 +10,14 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4361_6d70;
 
 /// Step `n` takes a store from version `n` to `n + 1`. Steps that were released never change.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
     include_str!("schema/004.sql"),
     include_str!("schema/005.sql"),
     include_str!("schema/006.sql"),
+    include_str!("schema/007.sql"),
 ];
 
 /// Checkpoints are started by the writer, never by a commit.

@@ -141,7 +141,7 @@ impl Trial {
             for group in batch.chunks(formatting.batch_max()) {
                 let deliveries: Vec<_> =
                     group.iter().map(|(_, alert)| delivery(alert, destination)).collect();
-                match formatting.call(&deliveries, context, &destination.zone).await? {
+                match destination.format(&mut formatting, &deliveries, context).await? {
                     Ok(made) => {
                         let place = |draft: Draft| Draft {
                             alerts: draft.alerts.iter().map(|at| group[*at].0).collect(),

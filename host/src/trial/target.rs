@@ -10,6 +10,7 @@ use crate::records::rows::{EndpointRow, RecipientRow, Secrets, Stamp};
 use crate::roster::{Before, Kinds, Laid, Live, Roster};
 use crate::route::{Filter, FilterSettings};
 use crate::setup::{EndpointSetup, RecipientSetup, Settings};
+use crate::wording::WordingSettings;
 
 /// A name stands for what is saved under it; settings beside it are taken instead of the saved ones.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +21,7 @@ pub struct Target {
     pub endpoint_settings: Option<Settings>,
     pub recipient_settings: Option<Settings>,
     pub filter: Option<FilterSettings>,
+    pub templates: Option<WordingSettings>,
 }
 
 /// Why there is nothing to try.
@@ -59,7 +61,8 @@ impl Target {
         let is_named = self.recipient.is_some() || self.endpoint.is_some() || self.kind.is_some();
         let is_given = self.endpoint_settings.is_some()
             || self.recipient_settings.is_some()
-            || self.filter.is_some();
+            || self.filter.is_some()
+            || self.templates.is_some();
         !is_named && !is_given
     }
 
@@ -163,6 +166,9 @@ impl Target {
         }
         if let Some(filter) = &self.filter {
             row.setup.filter = filter.clone();
+        }
+        if let Some(templates) = &self.templates {
+            row.setup.templates = templates.clone();
         }
         Ok(row)
     }
