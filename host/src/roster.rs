@@ -9,6 +9,7 @@
 mod approval;
 mod build;
 mod change;
+mod correct;
 mod decide;
 mod installed;
 mod kinds;
@@ -187,12 +188,7 @@ impl Roster {
         code: &str,
         detail: &str,
     ) -> Result<(), ChangeError> {
-        let is_current = self
-            .live()
-            .destinations
-            .get(&of.id)
-            .is_some_and(|now| now.settings_sha256 == of.settings_sha256);
-        if !is_current {
+        if !correct::is_current(&self.live(), of) {
             return Ok(());
         }
         let name = match what {

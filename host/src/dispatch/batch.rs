@@ -1,11 +1,13 @@
 //! One micro-batch: formatted in one store, delivered in another, each message settled as its
 //! `deliver` returns.
 
+mod changes;
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::time::Duration;
 
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use super::backoff::Backoff;
 use super::guard::{Change, tell::tell};
@@ -18,7 +20,6 @@ use crate::capability::offenses::Offenses;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
 use crate::queue::{Lease, Work};
-use crate::roster::What;
 use crate::runtime::bindings::kind;
 use crate::runtime::{Draft, Fault, Formatting, Made, Told, Try};
 use crate::store::StoreError;
@@ -51,6 +52,7 @@ pub(super) async fn send(
         misconfigured: None,
         changes: Vec::new(),
         offenses: Offenses::default(),
+        corrections: Vec::new(),
         formats: Calls::default(),
         delivers: Calls::default(),
         jitter: jitter(),
@@ -61,6 +63,7 @@ pub(super) async fn send(
     };
     batch.deliver(&lease, parcels).await;
     batch.count_calls();
+    batch.correct().await;
     if let Some(found) = batch.misconfigured.take() {
         batch.ask_for_a_person(&found).await;
     }
@@ -89,6 +92,8 @@ struct Batch<'a> {
     changes: Vec<Change>,
     /// What the component asked for and must not have.
     offenses: Offenses,
+    /// Settings that the service renamed.
+    corrections: Vec<(String, String)>,
     formats: Calls,
     delivers: Calls,
     /// From 0 to 1; one for all, since the first failure ends the batch.
@@ -198,7 +203,7 @@ impl<'a> Batch<'a> {
                     continue;
                 }
                 Err(_) => open = None,
-                Ok(_) => {}
+                Ok(outcome) => self.corrections.extend(outcome.corrections.iter().cloned()),
             }
             let tried = self.tried(&deliveries, at_ms);
             let judged = judge(told, message, &deliveries, tried, &self.dispatch.policy);
@@ -305,35 +310,6 @@ impl<'a> Batch<'a> {
             self.misconfigured.get_or_insert(found);
         } else if let Some(pause) = pause {
             self.pause(pause);
-        }
-    }
-
-    /// Pauses what is misconfigured until a person has mended it. Where that cannot be written, it
-    /// is as with a service that fails.
-    async fn ask_for_a_person(&self, found: &Misconfigured) {
-        let what = match found.scope {
-            PauseScope::Recipient => What::Recipient,
-            PauseScope::Endpoint => What::Endpoint,
-        };
-        let Misconfigured { code, detail, .. } = found;
-        let Destination { id, name, endpoint, .. } = self.destination;
-        let roster = &self.dispatch.roster;
-        match roster.pause_by_verdict(self.destination, what, code, detail).await {
-            Ok(()) => error!(
-                recipient.name = name,
-                endpoint.name = endpoint.name,
-                scope = %what,
-                code,
-                "A setting is wrong, and nothing more is sent until it is mended; its queue is kept."
-            ),
-            Err(error) => {
-                warn!(error = %error, recipient.name = name, "A pause could not be stored.");
-                let wait_ms = u64::try_from(COOL_MAX.as_millis()).unwrap_or(u64::MAX);
-                let until_ms = self.dispatch.clock.now_ms().saturating_add(wait_ms);
-                self.dispatch.queue.hold(*id, until_ms);
-                // Else the lane ends: it is paused, or its settings have changed meanwhile.
-                self.health.go_on();
-            }
         }
     }
 

@@ -61,6 +61,12 @@ impl Schemas {
         self.recipient.check(place, settings)
     }
 
+    /// Whether a component may say that a service renamed the value of this setting.
+    pub(super) fn is_correctable(&self, name: &str) -> bool {
+        let about = &self.recipient.json["properties"][name];
+        about["x-campanile-correctable"] == true && !self.is_secret(name)
+    }
+
     /// Whether the value of the setting `name` is never shown. Also of what is beneath it.
     pub(super) fn is_secret(&self, name: &str) -> bool {
         self.secrets.iter().any(|secret| {
