@@ -87,6 +87,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         slots: Arc::clone(&trial.slots),
         told: dispatch::offenses::Told::default(),
         guard: Arc::new(BanGuard::new(build::guard_rules(&config.guard))),
+        paces: Default::default(),
         records: records.clone(),
         roster: roster.clone(),
     });

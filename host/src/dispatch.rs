@@ -15,6 +15,7 @@ mod lanes;
 mod members;
 pub(crate) mod offenses;
 mod open;
+pub mod pace;
 pub mod record;
 mod slots;
 
@@ -61,6 +62,7 @@ pub struct Dispatch {
     /// Which components were told of lately.
     pub told: offenses::Told,
     pub guard: Arc<BanGuard>,
+    pub paces: pace::Paces,
     pub records: Records,
     /// Who is sent to, and through which endpoint, as it is now.
     pub roster: Roster,

@@ -189,6 +189,12 @@ impl<'a> Batch<'a> {
                 lease.give_back(&message.members, Some(until_ms));
                 continue;
             }
+            if let Err(until_ms) = self.dispatch.paces.take(self.destination, at_ms) {
+                self.dispatch.queue.hold(self.destination.id, until_ms);
+                self.stopped = Some(until_ms);
+                lease.give_back(&message.members, Some(until_ms));
+                continue;
+            }
             let number = number(&deliveries);
             let mut told = self.deliver_one(&mut open, &message, &deliveries, number, at_ms).await;
             if open.as_ref().is_some_and(|open| open.wants_other_tokens(&told, self.dispatch)) {
