@@ -9,17 +9,23 @@
 
 mod answer;
 pub mod bindings;
+pub mod card_markdown;
 pub mod color;
 pub mod cut;
+pub mod discord_markdown;
+pub mod ecs;
 pub mod json;
+pub mod mattermost_markdown;
 pub mod mrkdwn;
 mod names;
 mod outcome;
 pub mod plain;
 pub mod retry_after;
+pub mod rfc5424;
 pub mod settings;
 pub mod span;
 pub mod story;
+pub mod telegram_html;
 
 pub use bindings::campanile::endpoint::{alerts, files, http, log, net, secrets};
 pub use bindings::exports::campanile::endpoint::kind::{

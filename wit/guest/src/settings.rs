@@ -204,7 +204,9 @@ pub fn assert_schemas_name_what_is_read<T>(
     let Err(fault) = read(r#"{"no such setting":1}"#) else { panic!("it takes any setting") };
     let read = fault.detail.rsplit("there are ").next().expect("a list").split(", ");
     let mut read: Vec<_> = read.map(str::to_owned).collect();
-    (named.sort(), named.dedup(), read.sort());
+    named.sort();
+    named.dedup();
+    read.sort();
     assert_eq!(read, named);
 }
 

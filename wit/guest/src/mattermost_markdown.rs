@@ -1,0 +1,282 @@
+//! Mattermost's Markdown: what it would read in a text, and how much of it fits.
+//!
+//! Source: <https://docs.mattermost.com/end-user-guide/collaborate/format-messages.html>, and the
+//! parser of the web client, <https://github.com/mattermost/marked>: it takes a backslash before
+//! some characters only, and reads HTML entities.
+//!
+//! Promise: a text is cut at the edge of a character and never inside an escape, and its end says
+//! so with an ellipsis. Bounds count as Mattermost does: characters (Unicode scalar values) of what
+//! is sent, escapes included.
+//!
+//! Not here: control characters ([`crate::plain`]).
+
+use crate::plain;
+
+/// Stands at the end of a text that was cut.
+const ELLIPSIS: char = '\u{2026}';
+
+/// Keeps a character from what follows it, and is not seen.
+const APART: char = '\u{200b}';
+
+/// For where Markdown is read: shown as it is, at most `max` characters. No mention, link, format,
+/// emoji, list or formula comes of it.
+pub fn escaped(text: &str, max: usize) -> String {
+    build(text, max, |near, to| {
+        if near.begins_line && begins_block(near.rest) {
+            to.push(APART);
+        }
+        let is_before_word = near.next.is_some_and(char::is_alphanumeric);
+        match near.one {
+            '`' | '*' | '_' | '~' | '[' | ']' | '(' | ')' | '|' | '>' | '!' | '{' | '}' => {
+                to.extend(['\\', near.one]);
+            }
+            '#' => to.extend(['\\', '#', APART]),
+            // Before a letter it is none to the parser of the web client, and two would be shown.
+            '\\' if near.next.is_some_and(|next| next.is_ascii_alphanumeric()) => to.push('\\'),
+            '\\' => to.push_str("\\\\"),
+            '&' => to.push_str("&amp;"),
+            // No HTML, no `<address>`, and no `<!channel>`, which the server would translate.
+            '<' => to.push_str("&lt;"),
+            // Two of them enclose a formula, and nothing escapes one.
+            '$' => to.push_str("&#36;"),
+            // A backslash before these would be shown.
+            '@' => to.extend(['@', APART]),
+            ':' if near.opens() => to.extend([':', APART]),
+            // A name with a slash behind it becomes a link.
+            '.' if is_before_word && !near.is_in_number => to.push_str("\\."),
+            one => to.push(one),
+        }
+    })
+}
+
+/// For where it is not certain that Markdown is read, such as the title of an attachment: shown as
+/// it is, at most `max` characters. No mention, link or emoji comes of it.
+pub fn inert(text: &str, max: usize) -> String {
+    build(text, max, |near, to| {
+        to.push(near.one);
+        let is_before_word = near.next.is_some_and(char::is_alphanumeric);
+        match near.one {
+            '@' | '#' | '<' | '&' | '[' | ']' => to.push(APART),
+            ':' if near.opens() => to.push(APART),
+            '.' if is_before_word && !near.is_in_number => to.push(APART),
+            _ => {}
+        }
+    })
+}
+
+/// An address that may stand for a link; `None` for what is no web address, or would be longer than
+/// `max` characters: half an address leads nowhere.
+pub fn address(address: &str, max: usize) -> Option<String> {
+    if !["http://", "https://"].iter().any(|scheme| address.starts_with(scheme)) {
+        return None;
+    }
+    let mut told = String::with_capacity(address.len());
+    for one in address.chars() {
+        match one {
+            '<' | '>' | '"' | '(' | ')' | '\\' | '`' | '|' => push_percent(&mut told, one),
+            _ if one.is_whitespace() || plain::is_control(one) => push_percent(&mut told, one),
+            _ => told.push(one),
+        }
+    }
+    (told.chars().count() <= max).then_some(told)
+}
+
+/// A character and what stands around it.
+struct Near<'a> {
+    one: char,
+    next: Option<char>,
+    before: &'a str,
+    /// From the character on.
+    rest: &'a str,
+    begins_line: bool,
+    /// Nothing but digits and dots stands between the edge of a word and the digit behind it.
+    is_in_number: bool,
+}
+
+impl Near<'_> {
+    /// A colon here may be part of an address or of an emoji: it stands in no time and behind no
+    /// first word.
+    fn opens(&self) -> bool {
+        match self.next {
+            Some(next) if next.is_ascii_digit() => {
+                !self.before.ends_with(|one: char| one.is_ascii_digit())
+            }
+            Some(next) if !next.is_whitespace() => true,
+            _ => {
+                let word = self.before.rsplit(char::is_whitespace).next().unwrap_or_default();
+                word.contains(':')
+            }
+        }
+    }
+}
+
+/// What would begin a block: a list, a rule, an underlined heading, code by its indentation.
+fn begins_block(line: &str) -> bool {
+    let behind_digits = line.trim_start_matches(|one: char| one.is_ascii_digit());
+    line.starts_with([' ', '-', '+', '='])
+        || (behind_digits.len() < line.len() && behind_digits.starts_with(". "))
+}
+
+/// Appends character by character for as long as the whole, or a beginning and the ellipsis, fits.
+fn build(text: &str, max: usize, append: impl Fn(&Near<'_>, &mut String)) -> String {
+    let mut built = String::with_capacity(text.len().min(max.saturating_mul(2)));
+    let mut counted = 0;
+    // The longest beginning that leaves room for the ellipsis.
+    let mut kept = 0;
+    let mut before = '\n';
+    let mut is_number = true;
+    for (at, one) in text.char_indices() {
+        let rest = &text[at..];
+        let next = rest.chars().nth(1);
+        is_number = match one {
+            '.' => is_number,
+            _ if one.is_ascii_digit() => is_number || !(before.is_alphanumeric() || before == '.'),
+            _ => !one.is_alphanumeric(),
+        };
+        let near = Near {
+            one,
+            next,
+            before: &text[..at],
+            rest,
+            begins_line: before == '\n',
+            is_in_number: is_number && next.is_some_and(|next| next.is_ascii_digit()),
+        };
+        let from = built.len();
+        append(&near, &mut built);
+        counted += built[from..].chars().count();
+        if counted > max {
+            built.truncate(kept);
+            if max > 0 {
+                built.push(ELLIPSIS);
+            }
+            break;
+        }
+        if counted < max {
+            kept = built.len();
+        }
+        before = one;
+    }
+    built
+}
+
+fn push_percent(to: &mut String, one: char) {
+    for byte in one.encode_utf8(&mut [0; 4]).bytes() {
+        to.push_str(&format!("%{byte:02X}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markup_is_shown_and_not_read() {
+        let table = [
+            ("", ""),
+            ("Disk full.", "Disk full."),
+            ("`a` *b* _c_ ~d~", r"\`a\` \*b\* \_c\_ \~d\~"),
+            ("[a](b) ![c] {d} | > !", r"\[a\]\(b\) \!\[c\] \{d\} \| \> \!"),
+            ("# a #b", "\\#\u{200b} a \\#\u{200b}b"),
+            (r"C:\Windows\_x\", "C:\u{200b}\\Windows\\\\\\_x\\\\"),
+            ("@channel me@h.example", "@\u{200b}channel me@\u{200b}h\\.example"),
+            ("<!channel> &lt;", "&lt;\\!channel\\> &amp;lt;"),
+            ("<https://h.example|bank>", "&lt;https:\u{200b}//h\\.example\\|bank\\>"),
+            (":fire: $x$", ":\u{200b}fire:\u{200b} &#36;x&#36;"),
+            ("www.1.example www1.2", "www\\.1\\.example www1\\.2"),
+            ("192.0.2.1 1.5 x-1.5", "192.0.2.1 1.5 x-1.5"),
+            ("192.0.2.example", "192.0.2\\.example"),
+            ("- a\n+ b\n= c\n    d", "\u{200b}- a\n\u{200b}+ b\n\u{200b}= c\n\u{200b}    d"),
+            ("1. a\n12. b\n1.5 c", "\u{200b}1. a\n\u{200b}12. b\n1.5 c"),
+            ("a - b 1. c", "a - b 1. c"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(escaped(text, 1000), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn where_no_backslash_helps_a_character_is_set_apart() {
+        let table = [
+            ("Disk full", "Disk full"),
+            ("@channel", "@\u{200b}channel"),
+            ("CRITICAL: a", "CRITICAL: a"),
+            ("12:34:56 h:1", "12:34:56 h:\u{200b}1"),
+            (":x: 1:100: tel:9", ":\u{200b}x:\u{200b} 1:100:\u{200b} tel:\u{200b}9"),
+            ("[a](b)", "[\u{200b}a]\u{200b}(b)"),
+            ("<!here> &lt;", "<\u{200b}!here> &\u{200b}lt;"),
+            ("www.h.example 1.2", "www.\u{200b}h.\u{200b}example 1.2"),
+            (r"*b* \o/", r"*b* \o/"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(inert(text, 1000), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_never_inside_a_character_or_an_escape_and_can_be_seen() {
+        let table = [
+            // text, max, escaped, inert
+            ("abcd", 4, "abcd", "abcd"),
+            ("abcde", 4, "abc\u{2026}", "abc\u{2026}"),
+            ("ab", 1, "\u{2026}", "\u{2026}"),
+            ("ab", 0, "", ""),
+            ("a*", 3, r"a\*", "a*"),
+            ("a*", 2, "a\u{2026}", "a*"),
+            ("a&", 6, "a&amp;", "a&\u{200b}"),
+            ("a&", 5, "a\u{2026}", "a&\u{200b}"),
+            ("a&b", 6, "a\u{2026}", "a&\u{200b}b"),
+            ("@a", 3, "@\u{200b}a", "@\u{200b}a"),
+            ("@ab", 3, "@\u{200b}\u{2026}", "@\u{200b}\u{2026}"),
+            ("@a", 2, "\u{2026}", "\u{2026}"),
+            ("\u{1f514}\u{1f514}", 2, "\u{1f514}\u{1f514}", "\u{1f514}\u{1f514}"),
+            ("\u{1f514}\u{1f514}\u{e9}", 2, "\u{1f514}\u{2026}", "\u{1f514}\u{2026}"),
+        ];
+        for (text, max, as_escaped, as_inert) in table {
+            assert_eq!(escaped(text, max), as_escaped, "{text:?} in {max}, escaped");
+            assert_eq!(inert(text, max), as_inert, "{text:?} in {max}, inert");
+        }
+    }
+
+    #[test]
+    fn whatever_is_cut_anywhere_is_within_its_bound_and_holds_only_whole_escapes() {
+        let signs = ['a', '7', '&', '<', '*', '_', '\u{1f514}', '@', '.', '$', ' ', '\n', '#'];
+        let mut state = 1_u32;
+        for length in 0..150 {
+            let text: String = (0..length)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    signs[(state >> 16) as usize % signs.len()]
+                })
+                .collect();
+            let whole = escaped(&text, usize::MAX);
+            for max in [0, 1, 2, 3, 7, 20, 99, 1000] {
+                let cut = escaped(&text, max);
+                assert!(cut.chars().count() <= max, "{text:?} in {max}");
+                let begin = cut.strip_suffix(ELLIPSIS).unwrap_or(&cut);
+                assert!(whole.starts_with(begin), "{text:?} in {max}: {cut:?}");
+                // Of a half escape a backslash would be left, or a piece of an entity.
+                let entity = begin.rfind('&').map_or("", |at| &begin[at..]);
+                let is_whole =
+                    !begin.ends_with('\\') && (entity.is_empty() || entity.contains(';'));
+                assert!(is_whole, "{text:?} in {max}: {cut:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_leads_where_it_says_or_is_none() {
+        let table = [
+            ("https://h/a?b=1&c=2", 100, Some("https://h/a?b=1&c=2")),
+            ("http://h/)[x](\"|<", 100, Some("http://h/%29[x]%28%22%7C%3C")),
+            ("https://h/a b\r\n\0", 100, Some("https://h/a%20b%0D%0A%00")),
+            ("https://h/\u{202e}gpj", 100, Some("https://h/%E2%80%AEgpj")),
+            ("javascript:alert(1)", 100, None),
+            ("", 100, None),
+            ("https://h", 9, Some("https://h")),
+            ("https://h", 8, None),
+        ];
+        for (given, max, expected) in table {
+            assert_eq!(address(given, max).as_deref(), expected, "{given:?} in {max}");
+        }
+    }
+}
