@@ -76,13 +76,18 @@ fn append(to: &mut String, one: char, rest: &str, place: Place) -> Place {
         }
         '\\' | '*' | '_' | '[' | ']' | '(' | ')' | '~' | '`' => to.extend(['\\', one]),
         '#' | '>' | '-' | '+' if place == Place::Start => to.extend(['\\', one]),
-        '.' if place == Place::Number => to.extend(['\\', one]),
+        '.' if place == Place::Number && ends_word(rest) => to.extend(['\\', one]),
         '<' if rest.starts_with(|next: char| !next.is_whitespace()) => to.extend([one, APART]),
         '&' if begins_entity(rest) => to.extend([one, APART]),
         _ => to.push(one),
     }
     let is_number = one.is_ascii_digit() && place != Place::Inside;
     if is_number { Place::Number } else { Place::Inside }
+}
+
+/// Only then a number and a dot begin an item of a list: an address does not.
+fn ends_word(rest: &str) -> bool {
+    rest.chars().next().is_none_or(char::is_whitespace)
 }
 
 /// `lt;`, `#60;`, `#x3c;`, ...
@@ -115,8 +120,8 @@ mod tests {
             // What stands first in a line.
             ("# h\n> q\n- a\n+ b", "\\# h\n\n\\> q\n\n\\- a\n\n\\+ b"),
             ("a # b > c - d + e", "a # b > c - d + e"),
-            ("1. a\n12) b\n3.5", "1\\. a\n\n12\\) b\n\n3\\.5"),
-            ("192.0.2.1 a1. b", r"192\.0.2.1 a1. b"),
+            ("1. a\n12) b\n3.5\n7.", "1\\. a\n\n12\\) b\n\n3.5\n\n7\\."),
+            ("192.0.2.1 a1. b", "192.0.2.1 a1. b"),
             ("    code\n  - a", "\u{a0}\u{a0}\u{a0}\u{a0}code\n\n\u{a0}\u{a0}\\- a"),
             ("\n\na\n\n\nb\n", "a\n\nb\n\n"),
             ("caf\u{e9} \u{1f514}", "caf\u{e9} \u{1f514}"),

@@ -28,7 +28,7 @@ pub fn escaped(text: &str, max: usize) -> String {
 /// Telegram finds those in any text by the sign before a word, so U+200B is set behind it.
 pub fn inert(text: &str, max: usize) -> String {
     build(text, max, |one, next| {
-        matches!(one, '@' | '#' | '$' | '/' | '.' | '\u{b7}')
+        matches!(one, '@' | '#' | '$' | '/' | '.')
             && next.is_some_and(|next| next.is_alphanumeric() || next == '_')
     })
 }

@@ -1,0 +1,143 @@
+mod samples;
+
+use campanile_guest::{Formatted, Kind, Purpose};
+use serde_json::Value;
+
+use super::*;
+use crate::{Telegram, settings};
+use samples::{alert, context, filled};
+
+#[test]
+fn whatever_an_alert_holds_it_comes_out_as_text_within_the_limit() {
+    let hostile = [
+        "</b></code></pre><a href=\"tg://user?id=1\">x</a> &lt;b&gt; &amp;",
+        "@everyone #tag /start $USD https://evil.example me@evil.example",
+        "a\r\nb\0c\u{1b}[31m \u{202e}gpj.exe\u{2069}",
+        "\u{1f514}",
+        "&",
+        "<",
+        "@a",
+        "\u{feff}\u{200b}",
+        "\"}],\"chat_id\":5",
+    ];
+    for one in hostile {
+        let long = one.repeat(20_000 / one.len());
+        for alert in [filled(one), filled(&long)] {
+            let body = told(&alert, "{}");
+            let text = body["text"].as_str().expect("a text");
+            let units = html::units(text);
+            assert!((1..=TEXT_MAX).contains(&units), "{units} units: {text}");
+            let is_bad = |one: char| {
+                one.is_control() && one != '\n' || ('\u{202a}'..='\u{202e}').contains(&one)
+            };
+            assert!(!text.contains(is_bad), "{text}");
+            let (tags, loose) = read(text);
+            assert!(tags <= 100, "{tags} entities");
+            let chars: Vec<_> = loose.chars().collect();
+            for pair in chars.windows(2) {
+                let wakes = matches!(pair[0], '@' | '#' | '$' | '/' | '.')
+                    && (pair[1].is_alphanumeric() || pair[1] == '_');
+                assert!(!wakes, "{pair:?} in {loose}");
+            }
+            assert_eq!(body.as_object().expect("an object").len(), 4, "no key from an alert");
+
+            let plain = told(&alert, r#"{"parse_mode":"none"}"#);
+            let plain = plain["text"].as_str().expect("a text");
+            assert!(plain.encode_utf16().count() <= TEXT_MAX);
+        }
+    }
+}
+
+#[test]
+fn what_the_producer_wrote_makes_room_for_all_else() {
+    for size in [0, 1, 3500, 3600, 3700, 3800, 3900, 3999, 4000, 4096, 16_384] {
+        let alert = Alert {
+            text: "x".repeat(size),
+            labels: vec![("a".into(), "b".repeat(500))],
+            link: Some("https://h/".into()),
+            ..alert()
+        };
+        let body = told(&alert, "{}");
+        let text = body["text"].as_str().expect("a text");
+        assert!(html::units(text) <= TEXT_MAX);
+        assert!(text.ends_with("<a href=\"https://h/\">Open the alert</a>"), "{size}");
+        let is_cut = text.contains("x\u{2026}</pre>");
+        assert_eq!(is_cut, html::units(text) == TEXT_MAX && size > 3000, "{size}");
+    }
+}
+
+#[test]
+fn equal_alerts_give_equal_bytes_at_any_position() {
+    let other = filled("other");
+    let alone = formatted(&[alert()]).messages.remove(0);
+    let batch = formatted(&[other.clone(), alert(), other, alert()]).messages;
+    for at in [1, 3] {
+        assert_eq!(batch[at].alerts, [u32::try_from(at).expect("small")]);
+        assert_eq!((&batch[at].body, &batch[at].summary), (&alone.body, &alone.summary));
+    }
+}
+
+#[test]
+fn how_the_first_message_is_met_is_noted_for_what_is_over_and_for_nothing_else() {
+    let over = Alert { action: Action::Release, ..alert() };
+    let table = [
+        (&over, true, "reply", Some("reply")),
+        (&over, true, "edit", Some("edit")),
+        (&over, true, "new", None),
+        (&over, false, "reply", None),
+        (&alert(), true, "reply", None),
+    ];
+    for (alert, has_previous, way, expected) in table {
+        let settings = settings::read(&format!(r#"{{"on_release":"{way}"}}"#)).expect("settings");
+        let previous = has_previous.then(|| "5:7".to_owned());
+        let subject = Subject { alert: alert.clone(), previous };
+        let message = tell(0, &subject, &context(), &settings);
+        let noted = message.notes.iter().find(|(name, _)| name == ON_RELEASE);
+        assert_eq!(noted.map(|(_, way)| way.as_str()), expected, "{way}");
+        assert_eq!(message.repeat_safe_ms, 0);
+    }
+}
+
+/// How many tags are opened, each closed by its own and none within `<code>` or `<pre>`; and what
+/// stands outside of those two.
+fn read(text: &str) -> (usize, String) {
+    let (mut open, mut count, mut loose) = (vec![], 0, String::new());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('<') {
+        let is_quoted = open.iter().any(|tag| matches!(*tag, "code" | "pre"));
+        loose.push_str(if is_quoted { " " } else { before });
+        let (tag, behind) = behind.split_once('>').expect("a whole tag");
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "{text}");
+        } else {
+            let name = tag.split(' ').next().expect("a name");
+            assert!(["b", "i", "code", "pre", "a"].contains(&name) && !is_quoted, "{tag}: {text}");
+            open.push(name);
+            count += 1;
+        }
+        rest = behind;
+    }
+    assert!(open.is_empty(), "{text}");
+    loose.push_str(rest);
+    // Entities are all whole.
+    for (at, _) in text.match_indices('&') {
+        let is_whole = ["&amp;", "&lt;", "&gt;"].iter().any(|one| text[at..].starts_with(one));
+        assert!(is_whole, "{text}");
+    }
+    (count, loose)
+}
+
+fn told(alert: &Alert, text: &str) -> Value {
+    let settings = settings::read(text).expect("settings");
+    let subject = Subject { alert: alert.clone(), previous: None };
+    let message = tell(0, &subject, &context(), &settings);
+    assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
+    serde_json::from_slice(&message.body).expect("JSON")
+}
+
+fn formatted(alerts: &[Alert]) -> Formatted {
+    let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
+    let context =
+        Context { settings: r#"{"chat_id":5}"#.into(), purpose: Purpose::Live, ..context() };
+    Telegram::format(subjects.collect(), context).expect("messages")
+}
