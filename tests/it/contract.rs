@@ -3,8 +3,10 @@
 //! The format of a case is described in `components/README.md`.
 
 mod deliver;
+mod files;
 mod fill;
 mod format;
+mod net;
 mod probe;
 mod secrets;
 

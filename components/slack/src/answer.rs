@@ -1,4 +1,4 @@
-//! Reads Slack's answer. One `match`, every branch visible.
+//! Reads a webhook's answer. One `match`, every branch visible.
 //!
 //! The verdict is in the body: a word such as `no_service`, which becomes the code.
 
@@ -20,10 +20,11 @@ pub(crate) fn judge(
         Err(error) => return error.into(),
     };
     let outcome = verdict(&answer, answer.retry_after_ms(attempt.now.unix_ms));
-    if settings.has_sender_username {
+    if settings.is_sender_ignored {
         return outcome.warned(
-            "`sender_username` was not sent: the webhook of a Slack app always posts under the \
-             app's name; remove the setting",
+            "the sender's name and icon were not sent: the webhook of a Slack app always posts \
+             under the app's; remove `sender_username`, `username` and `icon_emoji`, or use the \
+             `mode` `bot`",
         );
     }
     outcome
@@ -93,11 +94,14 @@ fn verdict(answer: &Response, wait_ms: Option<u32>) -> Outcome {
 
 /// Slack's word where the body is one, else the status.
 fn code(answer: &Response) -> String {
-    let text = answer.text();
+    word(&answer.text()).map_or_else(|| answer.status.to_string(), str::to_owned)
+}
+
+/// `text`, if it is one of Slack's words.
+pub(crate) fn word(text: &str) -> Option<&str> {
     let word = text.trim();
-    let is_word = (1..=64).contains(&word.len())
-        && word.bytes().all(|one| one.is_ascii_lowercase() || one == b'_');
-    if is_word { word.to_owned() } else { answer.status.to_string() }
+    let is_of_word = |one: u8| one.is_ascii_lowercase() || one == b'_';
+    ((1..=64).contains(&word.len()) && word.bytes().all(is_of_word)).then_some(word)
 }
 
 #[cfg(test)]

@@ -7,14 +7,18 @@
 //! The header and the mentions are blocks of the message itself, so that they are always shown and
 //! a mention notifies. The rest is an attachment: only that has a bar of color, and Slack may fold
 //! it. With blocks, `text` is only what a notification shows; without, it would be shown twice.
+//!
+//! Not here: which channel and thread a bot's message goes into ([`crate::bot`]).
 
 use campanile_guest::{
-    Action, Alert, Coding, Context, Filling, Message, Method, Request, color, mrkdwn, plain, story,
+    Action, Alert, Coding, Context, Fault, Filling, Message, Method, Request, Subject, color,
+    mrkdwn, plain, story,
 };
 use serde::Serialize;
 
 use crate::blocks::{Block, SECTION_MAX, Text};
-use crate::settings::Settings;
+use crate::bot::{self, Head};
+use crate::settings::{Settings, Way};
 
 /// What a telephone shows of a notification, and some more.
 const NOTICE_MAX: usize = 400;
@@ -27,14 +31,26 @@ const LABELS_MAX: usize = 1000;
 const LINK_MAX: usize = 2000;
 const INSTANCE_LINK_MAX: usize = 1000;
 
-/// The message that tells of one alert, at position `at`.
-pub(crate) fn tell(at: u32, alert: &Alert, context: &Context, settings: &Settings) -> Message {
+/// The message that tells of one alert, at position `at`. `Err`: it has nowhere to go.
+pub(crate) fn tell(
+    at: u32,
+    subject: &Subject,
+    context: &Context,
+    settings: &Settings,
+) -> Result<Message, Fault> {
+    let alert = &subject.alert;
     let notice = story::notice(alert, context.purpose);
+    let mut notes = vec![(USER_AGENT.into(), context.engine.clone())];
+    let head = match &settings.way {
+        Way::Webhook { .. } => Head::default(),
+        Way::Bot(bot) => bot::head(subject, bot, &mut notes)?,
+    };
     let body = Body {
+        head,
         text: mrkdwn::escaped(&notice, NOTICE_MAX),
         unfurl_links: false,
         unfurl_media: false,
-        blocks: head(alert, context, settings),
+        blocks: top(alert, context, settings),
         attachments: [Attachment {
             color: color::hex(alert.action, alert.severity),
             blocks: details(alert, context),
@@ -43,18 +59,18 @@ pub(crate) fn tell(at: u32, alert: &Alert, context: &Context, settings: &Setting
     // Into memory, and only strings, booleans and lists: this cannot fail.
     let written = serde_json::to_vec(&body);
     debug_assert!(written.is_ok(), "a message is always JSON: {written:?}");
-    Message {
+    Ok(Message {
         alerts: vec![at],
         summary: mrkdwn::literal(&notice, SUMMARY_CHARS_MAX),
-        content_type: "application/json; charset=utf-8".into(),
+        content_type: JSON.into(),
         body: written.unwrap_or_default(),
-        notes: vec![(USER_AGENT.into(), context.engine.clone())],
+        notes,
         // Slack has no handle by which it would know a message again.
         repeat_safe_ms: 0,
-    }
+    })
 }
 
-/// The POST that hands a message over.
+/// The POST that hands a message over to a webhook.
 pub(crate) fn request(message: Message, url: &str) -> Request {
     let agent = message.notes.into_iter().find(|(name, _)| name == USER_AGENT);
     let mut headers = vec![("content-type".to_owned(), message.content_type)];
@@ -64,17 +80,19 @@ pub(crate) fn request(message: Message, url: &str) -> Request {
 
 /// A message without a text: a live webhook refuses it, so nothing is posted.
 pub(crate) fn probe(url: &str) -> Request {
-    let headers = vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
+    let headers = vec![("content-type".to_owned(), JSON.to_owned())];
     Request { headers, body: b"{}".to_vec(), ..bare(url) }
 }
 
 /// The note, and the header, that says who is asking; `deliver` is not told by itself.
-const USER_AGENT: &str = "user-agent";
+pub(crate) const USER_AGENT: &str = "user-agent";
+
+pub(crate) const JSON: &str = "application/json; charset=utf-8";
 
 /// How long to wait for the whole answer, in milliseconds.
 const TIMEOUT_MS: u32 = 20_000;
 
-fn bare(url: &str) -> Request {
+pub(crate) fn bare(url: &str) -> Request {
     Request {
         method: Method::Post,
         url: url.to_owned(),
@@ -88,6 +106,8 @@ fn bare(url: &str) -> Request {
 
 #[derive(Serialize)]
 struct Body {
+    #[serde(flatten)]
+    head: Head,
     text: String,
     unfurl_links: bool,
     unfurl_media: bool,
@@ -103,7 +123,7 @@ struct Attachment {
 }
 
 /// What happened, and whom to call.
-fn head(alert: &Alert, context: &Context, settings: &Settings) -> Vec<Block> {
+fn top(alert: &Alert, context: &Context, settings: &Settings) -> Vec<Block> {
     let mut blocks = vec![Block::header(&story::headline(alert, context.purpose))];
     // Nobody is to be called for what is over.
     if alert.action != Action::Release && !settings.mention.is_empty() {

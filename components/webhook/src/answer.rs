@@ -2,6 +2,7 @@
 
 use campanile_guest::{
     Attempt, Certainty, Failure, Fault, Finding, HttpError, Outcome, Proof, Response, Scope,
+    Verdict,
 };
 
 use crate::settings::Settings;
@@ -9,8 +10,10 @@ use crate::settings::Settings;
 /// A redirect that calls itself temporary is believed for so many attempts.
 const REDIRECTS_MAX: u32 = 3;
 
-/// A receiver that is being deployed is not found for a while: for fewer attempts than this.
+/// A receiver that is being deployed is not found for a while: for fewer attempts than this, or in
+/// less time.
 const NOT_FOUND_MAX: u32 = 5;
+const NOT_FOUND_MS_MAX: u64 = 10 * 60 * 1000;
 
 /// What the answer to a message means.
 pub(crate) fn judge(
@@ -18,21 +21,38 @@ pub(crate) fn judge(
     settings: &Settings,
     attempt: &Attempt,
 ) -> Outcome {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => return error.into(),
+    let since = Since {
+        attempts: attempt.number,
+        ms: attempt.now.unix_ms.saturating_sub(attempt.first.unix_ms),
     };
-    let wait_ms = answer.retry_after_ms(attempt.now.unix_ms);
+    match answer {
+        Ok(answer) => {
+            let wait_ms = answer.retry_after_ms(attempt.now.unix_ms);
+            verdict(&answer, wait_ms, settings, since)
+        }
+        Err(error) => error.into(),
+    }
+}
+
+/// For how long it has been tried: this attempt counted, and milliseconds since the first.
+#[derive(Clone, Copy)]
+struct Since {
+    attempts: u32,
+    ms: u64,
+}
+
+fn verdict(answer: &Response, wait_ms: Option<u32>, settings: &Settings, since: Since) -> Outcome {
     let said = answer.excerpt();
+    let is_deployed = since.attempts >= NOT_FOUND_MAX && since.ms >= NOT_FOUND_MS_MAX;
     let outcome = match answer.status {
         200..300 if answer.is_complete() => Outcome::delivered(Proof::Confirmed),
         200..300 => Outcome::delivered(Proof::Confirmed)
             .warned("the answer's status says delivered, but its body did not come whole"),
-        301 | 308 => moved(&answer, "for good"),
-        300..400 if attempt.number <= REDIRECTS_MAX => Outcome::unavailable(said),
-        300..400 => moved(&answer, "for some time now"),
+        301 | 308 => moved(answer, "for good"),
+        300..400 if since.attempts <= REDIRECTS_MAX => Outcome::unavailable(said),
+        300..400 => moved(answer, "for some time now"),
         401 | 403 | 407 | 410 => Outcome::misconfigured(Scope::Endpoint, said),
-        404 if attempt.number < NOT_FOUND_MAX => Outcome::unavailable(said),
+        404 if !is_deployed => Outcome::unavailable(said),
         404 => Outcome::misconfigured(Scope::Endpoint, said),
         408 | 425 => Outcome::unavailable(said).after(wait_ms),
         409 if settings.conflict_is_duplicate => Outcome::duplicate(),
@@ -50,7 +70,28 @@ pub(crate) fn judge(
     outcome.coded(&answer.status)
 }
 
-/// What the answer to a probe shows. Whether the URL takes alerts only an alert can tell.
+/// What the answer to a message that tells of nothing shows.
+pub(crate) fn find_posted(
+    answer: Result<Response, HttpError>,
+    settings: &Settings,
+) -> Result<Finding, Failure> {
+    let answer = answer?;
+    // Who asks now wants to know how it is now.
+    let since = Since { attempts: u32::MAX, ms: u64::MAX };
+    match verdict(&answer, None, settings, since).verdicts.pop() {
+        Some(Verdict::Failed(failure)) => Err(failure),
+        _ => Ok(Finding {
+            certainty: Certainty::Proven,
+            summary: format!(
+                "the receiver answers {} to a message that tells of nothing",
+                answer.status
+            ),
+            facts: vec![("status".into(), answer.status.to_string())],
+        }),
+    }
+}
+
+/// What the answer to OPTIONS shows. Whether the URL takes alerts only an alert can tell.
 pub(crate) fn find(answer: Result<Response, HttpError>) -> Result<Finding, Failure> {
     let answer = answer?;
     match answer.status {
@@ -81,7 +122,7 @@ fn moved(answer: &Response, how_long: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use campanile_guest::http::Problem;
-    use campanile_guest::{Ending, Instant, Purpose, Verdict};
+    use campanile_guest::{Ending, Instant, Purpose};
     use serde_json::{Map, Value};
 
     use super::*;
@@ -99,7 +140,8 @@ mod tests {
             let text = or_common("settings").to_string().replace("{{origin}}", "http://h");
             let settings = settings::read(&text).expect("settings");
             let number = or_common("attempt").as_u64().and_then(|one| u32::try_from(one).ok());
-            let attempt = attempt(number.expect("an attempt"));
+            let mut attempt = attempt(number.expect("an attempt"));
+            attempt.first.unix_ms -= 1000 * case["first_s_ago"].as_u64().unwrap_or(0);
             let outcome = judge(answer(&case["answer"]), &settings, &attempt);
             assert_eq!(outcome.verdicts.len(), 1, "{case}");
             let got = shown(&outcome.verdicts[0]);

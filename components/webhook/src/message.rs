@@ -6,11 +6,12 @@
 use std::borrow::Cow;
 
 use campanile_guest::{
-    Attempt, Coding, Context, Filling, Formatted, Message, Method, Request, Subject, cut,
+    Coding, Context, Filling, Formatted, Message, Method, Purpose, Request, Subject, cut, ecs,
+    native,
 };
 
 use crate::settings::{Payload, Settings};
-use crate::{native, ntopng};
+use crate::{alertmanager, ntopng, standard};
 
 /// A body is closed before it would grow beyond this, in bytes; an alert that is larger goes
 /// alone. Common servers take 1 MiB, some only a quarter of it.
@@ -22,24 +23,55 @@ const SUMMARY_CHARS_MAX: usize = 200;
 pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings) -> Formatted {
     let mut messages = vec![];
     let mut open = Open::default();
+    let alerts_max = if settings.payload.is_of_one() { 1 } else { settings.alerts_max };
     for (at, subject) in (0_u32..).zip(subjects) {
-        let element = match settings.payload {
-            Payload::Ntopng => ntopng::element(&subject.alert),
-            Payload::Native => Cow::Owned(native::element(&subject.alert)),
-        };
-        let is_full = open.members.len() == settings.alerts_max
+        // Told once, in the first message.
+        let omitted = if at == 0 { context.omitted } else { 0 };
+        let element = element(subject, context, settings.payload, omitted);
+        let is_full = open.members.len() == alerts_max
             || open.elements.len() + element.len() > BODY_BYTES_MAX;
         if is_full && !open.members.is_empty() {
             let omitted = if messages.is_empty() { context.omitted } else { 0 };
-            messages.push(std::mem::take(&mut open).close(context, settings, omitted));
+            messages.push(std::mem::take(&mut open).close(context, settings.payload, omitted));
         }
         open.take(at, subject, &element);
     }
     if !open.members.is_empty() {
         let omitted = if messages.is_empty() { context.omitted } else { 0 };
-        messages.push(open.close(context, settings, omitted));
+        messages.push(open.close(context, settings.payload, omitted));
     }
     messages.into_iter().collect()
+}
+
+/// What stands for one alert in the body; where a body has one alert, the whole of it.
+fn element<'a>(
+    subject: &'a Subject,
+    context: &Context,
+    payload: Payload,
+    omitted: u32,
+) -> Cow<'a, str> {
+    let alert = &subject.alert;
+    match payload {
+        Payload::Ntopng => ntopng::element(alert),
+        Payload::Native => native::element(alert).into(),
+        Payload::StandardWebhooks => {
+            standard::event(alert, &marks(context.purpose, omitted)).into()
+        }
+        Payload::AlertmanagerV4 => alertmanager::notification(alert, context, omitted).into(),
+        Payload::Ecs => ecs::document(alert, context, &ecs::Options::default()).into(),
+    }
+}
+
+/// Why it is sent, unless that is what it always is; keys with their values, each with a comma.
+fn marks(purpose: Purpose, omitted: u32) -> String {
+    let mut marks = String::new();
+    if purpose != Purpose::Live {
+        marks.push_str(&format!(r#""purpose":"{}","#, purpose.name()));
+    }
+    if omitted > 0 {
+        marks.push_str(&format!(r#""omitted":{omitted},"#));
+    }
+    marks
 }
 
 /// What a request carries beside its message: placeholders, for the engine to fill in.
@@ -49,17 +81,25 @@ pub(crate) struct Credentials {
     pub(crate) signatures: Option<String>,
 }
 
+/// What identifies what is sent: the same id at every attempt, and when this one was made, in
+/// seconds since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) seconds: u64,
+}
+
 /// The POST that hands a message over.
 pub(crate) fn request(
     message: Message,
     settings: &Settings,
-    attempt: &Attempt,
+    stamp: Stamp<'_>,
     credentials: Credentials,
 ) -> Request {
     let agent = message.notes.into_iter().find(|(name, _)| name == USER_AGENT);
     let mut headers = vec![
-        ("webhook-id".to_owned(), attempt.message_id.clone()),
-        ("webhook-timestamp".to_owned(), seconds(attempt).to_string()),
+        ("webhook-id".to_owned(), stamp.id.to_owned()),
+        ("webhook-timestamp".to_owned(), stamp.seconds.to_string()),
     ];
     headers.extend(credentials.signatures.map(|one| ("webhook-signature".to_owned(), one)));
     headers.extend(settings.headers.iter().cloned());
@@ -78,11 +118,6 @@ pub(crate) fn request(
     request
 }
 
-/// The time of an attempt that is sent and signed, in seconds since the Unix epoch.
-pub(crate) fn seconds(attempt: &Attempt) -> u64 {
-    attempt.now.unix_ms / 1000
-}
-
 /// Puts the shared secret, a placeholder, first into a body, which is a JSON object with keys.
 fn share(body: &mut Vec<u8>, secret: &str) {
     if body.first() == Some(&b'{') {
@@ -91,17 +126,12 @@ fn share(body: &mut Vec<u8>, secret: &str) {
     }
 }
 
-/// Asks what the URL takes, which posts nothing.
-pub(crate) fn probe(settings: &Settings, authorization: Option<String>) -> Request {
-    let mut headers = settings.headers.clone();
-    headers.extend(authorization.map(|one| ("authorization".to_owned(), one)));
-    Request { headers, ..bare(Method::Options, settings) }
-}
-
 /// The note, and the header, that says who is asking; `deliver` is not told by itself.
 const USER_AGENT: &str = "user-agent";
 
-fn bare(method: Method, settings: &Settings) -> Request {
+pub(crate) const JSON: &str = "application/json";
+
+pub(crate) fn bare(method: Method, settings: &Settings) -> Request {
     Request {
         method,
         url: settings.url.clone(),
@@ -137,18 +167,23 @@ impl<'a> Open<'a> {
         self.members.push(at);
     }
 
-    fn close(self, context: &Context, settings: &Settings, omitted: u32) -> Message {
-        let mut body = match settings.payload {
-            Payload::Ntopng => ntopng::head(self.newest_ms),
-            Payload::Native => native::head(context.purpose, omitted),
+    fn close(self, context: &Context, payload: Payload, omitted: u32) -> Message {
+        let (head, tail) = match payload {
+            Payload::Ntopng => (ntopng::head(self.newest_ms), "]}"),
+            Payload::Native => {
+                (format!(r#"{{{}"alerts":["#, marks(context.purpose, omitted)), "]}")
+            }
+            Payload::StandardWebhooks | Payload::AlertmanagerV4 => (String::new(), ""),
+            Payload::Ecs => ("[".into(), "]"),
         };
-        body.reserve_exact(self.elements.len() + 2);
+        let mut body = head;
+        body.reserve_exact(self.elements.len() + tail.len());
         body.push_str(&self.elements);
-        body.push_str("]}");
+        body.push_str(tail);
         Message {
             summary: self.summary(),
             alerts: self.members,
-            content_type: "application/json".into(),
+            content_type: JSON.into(),
             body: body.into_bytes(),
             notes: vec![(USER_AGENT.into(), context.engine.clone())],
             // Whether a receiver knows a message by its `webhook-id` is its own business.
@@ -199,7 +234,7 @@ mod tests {
 
     #[test]
     fn an_alert_gives_the_same_bytes_at_any_position() {
-        for payload in ["ntopng", "native"] {
+        for payload in ["ntopng", "native", "standard_webhooks", "alertmanager_v4", "ecs"] {
             let text = format!(r#"{{"url":"http://h","payload":"{payload}","max_alerts":1}}"#);
             let other = of_ntopng(300);
             let alone = packed(&[of_ntopng(100)], &text).messages.remove(0);
@@ -242,8 +277,53 @@ mod tests {
         assert_eq!(body["timestamp"], 1_790_000_100);
     }
 
+    #[test]
+    fn an_event_or_a_notification_has_one_alert_and_documents_have_many() {
+        for (payload, count) in [("standard_webhooks", 3), ("alertmanager_v4", 3), ("ecs", 1)] {
+            let text = format!(r#"{{"url":"http://h","payload":"{payload}"}}"#);
+            let messages = packed(&[of_ntopng(9), of_ntopng(9), of_ntopng(9)], &text).messages;
+            assert_eq!(messages.len(), count, "{payload}");
+            for message in messages {
+                let body: Value = serde_json::from_slice(&message.body).expect("JSON");
+                let list = body.as_array().or(body["alerts"].as_array());
+                assert_eq!(list.map_or(1, Vec::len), message.alerts.len(), "{payload}");
+            }
+        }
+    }
+
+    #[test]
+    fn documents_are_a_list_of_what_the_schema_makes_of_each() {
+        let subjects = [of_ntopng(9), of_ntopng(30)];
+        let text = r#"{"url":"http://h","payload":"ecs"}"#;
+        let body = packed(&subjects, text).messages.remove(0).body;
+        let of = |subject: &Subject| {
+            ecs::document(&subject.alert, &context(text), &ecs::Options::default())
+        };
+        let expected = format!("[{},{}]", of(&subjects[0]), of(&subjects[1]));
+        assert_eq!(String::from_utf8_lossy(&body), expected);
+    }
+
+    #[test]
+    fn an_event_leaves_out_what_the_producer_sent_before_it_grows_too_long() {
+        let text = r#"{"url":"http://h","payload":"standard_webhooks"}"#;
+        let data = |bytes: usize| {
+            let body = packed(&[of_ntopng(bytes)], text).messages.remove(0).body;
+            let data = serde_json::from_slice::<Value>(&body).expect("JSON")["data"].clone();
+            (body.len(), data)
+        };
+        let (others, _) = data(8);
+        let (whole, told) = data(20_000 - others + 8);
+        assert!(whole == 20_000 && told["raw"].is_object());
+        let (less, told) = data(20_000 - others + 9);
+        assert!(less < others && told["raw"].is_null() && told["title"] == "Beacon");
+    }
+
     fn packed(subjects: &[Subject], text: &str) -> Formatted {
-        let context = Context {
+        pack(subjects, &context(text), &settings::read(text).expect("settings"))
+    }
+
+    fn context(text: &str) -> Context {
+        Context {
             settings: text.into(),
             recipient_id: "1".into(),
             recipient_name: "ops".into(),
@@ -257,8 +337,7 @@ mod tests {
             omitted: 0,
             group: vec![],
             extra: vec![],
-        };
-        pack(subjects, &context, &settings::read(text).expect("settings"))
+        }
     }
 
     /// An alert whose raw form is a JSON object of about so many bytes.

@@ -5,11 +5,9 @@
 
 use std::borrow::Cow;
 
-use campanile_guest::{Action, Alert, Flow, Party};
+use campanile_guest::native::Pairs;
+use campanile_guest::{Action, Alert, Flow, Party, raw};
 use serde::Serialize;
-
-use crate::native::Pairs;
-use crate::raw;
 
 /// The body up to the first alert. `newest_ms` takes the place of the clock, which `format` does
 /// not have: the last moment that the alerts speak of, in milliseconds since the Unix epoch.

@@ -3,8 +3,9 @@
 //! Promise: every fault names the setting and what was expected, and never quotes a value, which
 //! may be a credential in the wrong place.
 
+use campanile_guest::settings::{self, Given};
 use campanile_guest::{Descriptor, Fault, Scope};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The effective settings: the endpoint's, and over them the recipient's. What is a credential is
 /// a placeholder for `deliver`, and not there for `format`.
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) timeout_ms: u32,
     /// 409 means that the receiver knows the message already. Default false.
     pub(crate) conflict_is_duplicate: bool,
+    /// A probe is a POST that tells of nothing, not OPTIONS. Default false.
+    pub(crate) probe_posts: bool,
     pub(crate) payload: Payload,
     /// The most alerts in one message. Default 10, as ntopng does it.
     pub(crate) alerts_max: usize,
@@ -52,42 +55,34 @@ impl SigningKey {
         }
     }
 
-    fn of(setting: &str) -> Option<Self> {
-        let all = [
-            Self::Symmetric(Age::Present),
-            Self::Symmetric(Age::Previous),
-            Self::Ed25519(Age::Present),
-            Self::Ed25519(Age::Previous),
-        ];
-        all.into_iter().find(|key| key.setting() == setting)
-    }
+    const ALL: [Self; 4] = [
+        Self::Symmetric(Age::Present),
+        Self::Symmetric(Age::Previous),
+        Self::Ed25519(Age::Present),
+        Self::Ed25519(Age::Previous),
+    ];
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payload {
     Ntopng,
     Native,
+    /// One event in a message.
+    StandardWebhooks,
+    /// One alert in a message.
+    AlertmanagerV4,
+    Ecs,
+}
+
+impl Payload {
+    /// A body tells of one alert, and never of more.
+    pub(crate) fn is_of_one(self) -> bool {
+        matches!(self, Self::StandardWebhooks | Self::AlertmanagerV4)
+    }
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");
 const RECIPIENT_SCHEMA: &str = include_str!("recipient.schema.json");
-
-const KNOWN: [&str; 14] = [
-    "url",
-    "headers",
-    "username",
-    "password",
-    "bearer_token",
-    "shared_secret",
-    "signing_secret",
-    "previous_signing_secret",
-    "signing_key",
-    "previous_signing_key",
-    "timeout_ms",
-    "conflict_is_duplicate",
-    "payload",
-    "max_alerts",
-];
 
 /// Headers that frame the request, which is the engine's business, or that identify the message.
 const HEADERS_REFUSED: [&str; 9] = [
@@ -109,7 +104,9 @@ pub(crate) fn descriptor() -> Descriptor {
     Descriptor {
         name: "webhook".into(),
         title: "Webhook".into(),
-        summary: "POSTs alerts as JSON, in ntopng's envelope or in Campanile's own".into(),
+        summary: "POSTs alerts as JSON, in ntopng's envelope, in Campanile's own, or in a shape that other \
+                  receivers know"
+            .into(),
         endpoint_schema: ENDPOINT_SCHEMA.into(),
         recipient_schema: RECIPIENT_SCHEMA.into(),
         reach: vec!["{url}".into()],
@@ -123,71 +120,53 @@ pub(crate) fn descriptor() -> Descriptor {
 
 /// Reads the settings, a JSON object, from the endpoint and the recipient together.
 pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
-    let given: Map<String, Value> =
-        serde_json::from_str(text).map_err(|_| wrong_settings("expected a JSON object"))?;
-    let mut settings = Settings {
-        url: String::new(),
-        headers: vec![],
-        username: None,
-        has_password: false,
-        bearer_token: None,
-        shared_secret: None,
-        signing_keys: vec![],
-        timeout_ms: 20_000,
-        conflict_is_duplicate: false,
-        payload: Payload::Ntopng,
-        alerts_max: 10,
+    let (endpoint, recipient) = (Scope::Endpoint, Scope::Recipient);
+    let mut given = Given::read(text)?;
+    let url = given.url("url", endpoint, &["https", "http"])?;
+    let headers = given.take("headers", endpoint, read_headers)?;
+    let mut secret =
+        |name| given.text_that(name, endpoint, "a text that is not empty", |text| !text.is_empty());
+    let (username, password) = (secret("username")?, secret("password")?);
+    let (bearer_token, shared_secret) = (secret("bearer_token")?, secret("shared_secret")?);
+    let mut signing_keys = vec![];
+    for key in SigningKey::ALL {
+        signing_keys.extend(secret(key.setting())?.map(|_| key));
+    }
+    let payloads = [
+        ("ntopng", Payload::Ntopng),
+        ("native", Payload::Native),
+        ("standard_webhooks", Payload::StandardWebhooks),
+        ("alertmanager_v4", Payload::AlertmanagerV4),
+        ("ecs", Payload::Ecs),
+    ];
+    let timeout_ms = given.number("timeout_ms", endpoint, 1000..=30_000)?;
+    let conflict_is_duplicate = given.flag("conflict_is_duplicate", endpoint)?;
+    let probe_posts = given.flag("probe_posts", endpoint)?;
+    let payload = given.choice("payload", recipient, &payloads)?;
+    let alerts_max = given.number("max_alerts", recipient, 1..=100)?;
+    given.finish()?;
+    let url =
+        url.ok_or_else(|| settings::missing(endpoint, "url", "set where to POST alerts to"))?;
+    let settings = Settings {
+        url,
+        headers: headers.unwrap_or_default(),
+        username,
+        has_password: password.is_some(),
+        bearer_token,
+        shared_secret,
+        signing_keys,
+        timeout_ms: timeout_ms.unwrap_or(20_000),
+        conflict_is_duplicate: conflict_is_duplicate.unwrap_or(false),
+        probe_posts: probe_posts.unwrap_or(false),
+        payload: payload.unwrap_or(Payload::Ntopng),
+        alerts_max: alerts_max.unwrap_or(10) as usize,
     };
-    for (name, value) in given {
-        let (scope, read) = match name.as_str() {
-            "url" => (Scope::Endpoint, read_url(value).map(|url| settings.url = url)),
-            "headers" => {
-                (Scope::Endpoint, read_headers(value).map(|headers| settings.headers = headers))
-            }
-            "username" => {
-                (Scope::Endpoint, read_text(value).map(|text| settings.username = Some(text)))
-            }
-            "password" => (Scope::Endpoint, read_text(value).map(|_| settings.has_password = true)),
-            "bearer_token" => {
-                (Scope::Endpoint, read_text(value).map(|text| settings.bearer_token = Some(text)))
-            }
-            "shared_secret" => {
-                (Scope::Endpoint, read_text(value).map(|text| settings.shared_secret = Some(text)))
-            }
-            "timeout_ms" => {
-                let range = whole_number(&value, 1000, 30_000);
-                (Scope::Endpoint, range.map(|timeout_ms| settings.timeout_ms = timeout_ms))
-            }
-            "conflict_is_duplicate" => {
-                let choice = value.as_bool().ok_or_else(|| "expected true or false".into());
-                (Scope::Endpoint, choice.map(|choice| settings.conflict_is_duplicate = choice))
-            }
-            "payload" => {
-                (Scope::Recipient, read_payload(&value).map(|payload| settings.payload = payload))
-            }
-            "max_alerts" => {
-                let range = whole_number(&value, 1, 100);
-                (Scope::Recipient, range.map(|count| settings.alerts_max = count as usize))
-            }
-            _ => match SigningKey::of(&name) {
-                Some(key) => {
-                    (Scope::Endpoint, read_text(value).map(|_| settings.signing_keys.push(key)))
-                }
-                None => {
-                    let known = KNOWN.join(", ");
-                    return Err(wrong_settings(&format!("no setting `{name}`; there are {known}")));
-                }
-            },
-        };
-        read.map_err(|expected| {
-            Fault::new(scope, "settings", format!("setting `{name}`: {expected}"))
-        })?;
-    }
-    if settings.url.is_empty() {
-        return Err(wrong_settings("setting `url`: is missing; set where to POST alerts to"));
-    }
     check_authorization(&settings)?;
-    settings.signing_keys.sort_unstable();
+    if settings.payload == Payload::Ecs && settings.shared_secret.is_some() {
+        let why = "`ecs` is a list, in which `shared_secret` of the endpoint has no place; choose \
+                   another payload, or sign";
+        return Err(settings::wrong(recipient, "payload", why));
+    }
     Ok(settings)
 }
 
@@ -202,37 +181,9 @@ fn check_authorization(settings: &Settings) -> Result<(), Fault> {
     match (given.next(), given.next()) {
         (Some(one), Some(other)) => {
             let both = format!("`{one}` and `{other}` both set `Authorization`; leave one out");
-            Err(wrong_settings(&both))
+            Err(Fault::new(Scope::Endpoint, "settings", both))
         }
         _ => Ok(()),
-    }
-}
-
-fn wrong_settings(detail: &str) -> Fault {
-    Fault::new(Scope::Endpoint, "settings", detail)
-}
-
-fn read_url(value: Value) -> Result<String, String> {
-    let expected = || {
-        "expected an http or https URL with a host, without user, fragment or blanks: \
-         https://hooks.example/alerts"
-            .to_owned()
-    };
-    let Value::String(url) = value else { return Err(expected()) };
-    let (scheme, rest) = url.split_once("://").ok_or_else(expected)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let is_good = ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
-        && !authority.is_empty()
-        && !authority.starts_with(':')
-        && !authority.contains('@')
-        && !rest.contains(|one: char| matches!(one, '#' | '\\' | ' ') || one.is_control());
-    if is_good { Ok(url) } else { Err(expected()) }
-}
-
-fn read_text(value: Value) -> Result<String, String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Ok(text),
-        _ => Err("expected a text that is not empty".into()),
     }
 }
 
@@ -265,21 +216,6 @@ fn read_headers(value: Value) -> Result<Vec<(String, String)>, String> {
 /// RFC 9110, 5.6.2.
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
-
-fn read_payload(value: &Value) -> Result<Payload, String> {
-    match value.as_str() {
-        Some("ntopng") => Ok(Payload::Ntopng),
-        Some("native") => Ok(Payload::Native),
-        _ => Err("expected `ntopng` or `native`".into()),
-    }
-}
-
-fn whole_number(value: &Value, min: u32, max: u32) -> Result<u32, String> {
-    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-    number
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("expected a whole number from {min} to {max}"))
 }
 
 #[cfg(test)]
@@ -335,7 +271,7 @@ mod tests {
         let endpoint = [
             ("[]".into(), "expected a JSON object"),
             ("{}".into(), "setting `url`: is missing"),
-            (r#"{"url":7}"#.into(), "setting `url`: expected an http or https URL"),
+            (r#"{"url":7}"#.into(), "setting `url`: expected a URL that begins"),
             (url(""), "setting `url`: expected"),
             (url("hunter2.example/x"), "setting `url`: expected"),
             (url("ftp://hunter2.example/"), "setting `url`: expected"),
@@ -349,11 +285,12 @@ mod tests {
             (with(r#""colour":"hunter2""#), "no setting `colour`; there are url, headers"),
             (
                 with(r#""timeout_ms":999"#),
-                "setting `timeout_ms`: expected a whole number from 1000",
+                "setting `timeout_ms`: expected a whole number, 1000 to 30000",
             ),
             (with(r#""timeout_ms":30001"#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""timeout_ms":"2000""#), "setting `timeout_ms`: expected a whole number"),
             (with(r#""conflict_is_duplicate":1"#), "`conflict_is_duplicate`: expected true"),
+            (with(r#""probe_posts":1"#), "`probe_posts`: expected true"),
             (with(r#""password":7"#), "setting `password`: expected a text"),
             (with(r#""signing_key":"""#), "setting `signing_key`: expected a text"),
             (with(r#""headers":["hunter2"]"#), "setting `headers`: expected an object"),
@@ -379,9 +316,16 @@ mod tests {
             (with(r#""headers":{"X-A":"1\r\nX-B: hunter2"}"#), "the value of `X-A` has a control"),
         ];
         let recipient = [
-            (with(r#""payload":"hunter2""#), "setting `payload`: expected `ntopng` or `native`"),
-            (with(r#""max_alerts":0"#), "setting `max_alerts`: expected a whole number from 1 to"),
-            (with(r#""max_alerts":101"#), "setting `max_alerts`: expected a whole number from 1"),
+            (with(r#""payload":"ecs","shared_secret":"hunter2""#), "`payload`: `ecs` is a list"),
+            (
+                with(r#""payload":"hunter2""#),
+                "setting `payload`: expected one of `ntopng`, `native`",
+            ),
+            (with(r#""max_alerts":0"#), "setting `max_alerts`: expected a whole number, 1 to 100"),
+            (
+                with(r#""max_alerts":101"#),
+                "setting `max_alerts`: expected a whole number, 1 to 100",
+            ),
         ];
         for (scope, table) in [(Scope::Endpoint, &endpoint[..]), (Scope::Recipient, &recipient[..])]
         {
@@ -396,17 +340,6 @@ mod tests {
 
     #[test]
     fn the_schemas_name_exactly_the_settings_that_are_read() {
-        let mut names = vec![];
-        for schema in [ENDPOINT_SCHEMA, RECIPIENT_SCHEMA] {
-            let schema: Value = serde_json::from_str(schema).expect("a schema is JSON");
-            assert_eq!(schema["additionalProperties"], false);
-            names.extend(schema["properties"].as_object().expect("properties").keys().cloned());
-        }
-        let fault = read(r#"{"url":"http://h","none":1}"#).expect_err("unknown");
-        names.sort();
-        let mut read: Vec<_> =
-            fault.detail.rsplit("there are ").next().expect("a list").split(", ").collect();
-        read.sort_unstable();
-        assert_eq!(read, names);
+        settings::assert_schemas_name_what_is_read([ENDPOINT_SCHEMA, RECIPIENT_SCHEMA], read);
     }
 }

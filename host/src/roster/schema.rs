@@ -61,6 +61,11 @@ impl Schemas {
         self.recipient.check(place, settings)
     }
 
+    /// The endpoint's, as JSON.
+    pub(super) fn of_endpoint(&self) -> &Value {
+        &self.endpoint.json
+    }
+
     /// Whether a component may say that a service renamed the value of this setting.
     pub(super) fn is_correctable(&self, name: &str) -> bool {
         let about = &self.recipient.json["properties"][name];

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use campanile::capability::doors::Doors;
-use campanile::capability::egress::{Grant, OriginGrant, Policy, Reach, Way, origins};
+use campanile::capability::egress::{
+    Grant, OriginGrant, Policy, Reach, Way, origins, with_defaults,
+};
 use campanile::capability::files::FilesDoor;
 use campanile::capability::http::HttpDoor;
 use campanile::capability::net::NetDoor;
@@ -21,14 +23,18 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpListener;
 
+use super::files::Folder;
+use super::net::Peer;
 use super::{
     Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings, purpose, secrets,
     with_previous,
 };
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
-    let scene = Scene::set(case).await?;
-    let (doors, settings) = scene.doors(stage, kind)?;
+    let mut scene = Scene::set(case).await?;
+    let folder = scene.folder(kind, case)?;
+    let (mut doors, settings) = scene.doors(stage, kind)?;
+    doors.files = folder.door();
     let mut delivering =
         Delivering::open(&stage.runtime, kind, doors).await.map_err(|fault| fault.to_string())?;
 
@@ -36,7 +42,7 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
     let alerts: Vec<_> = (0..about).map(|at| json!({"title": format!("case {at}")})).collect();
     let told_of = deliveries(&json!({"producer_format": "native", "alerts": alerts}))?;
     let told_of = with_previous(case, told_of);
-    let mut message = message(&case["message"], &told_of, kind.digest);
+    let mut message = message(&scene.filled(&case["message"]), &told_of, kind.digest);
     message.carry = case["carry"].as_str().map(str::to_owned);
     let number = u32::try_from(case["attempt"].as_u64().unwrap_or(1)).map_err(|e| e.to_string())?;
     let this = Try {
@@ -46,10 +52,21 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
         zone: &TimeZone::UTC,
         purpose: purpose(&case["purpose"])?,
     };
+    let message_id = message.id.to_string();
+    let of = |name: &str| (name == "message_id").then(|| message_id.clone());
+    folder.lay(case, &of)?;
+    scene.play(case, Some(&message_id))?;
+    for _ in 1..case["times"].as_u64().unwrap_or(1) {
+        delivering.call(&message, &told_of, &settings, this).await;
+        scene.called().await?;
+    }
     let told = delivering.call(&message, &told_of, &settings, this).await;
     let outcome = told.outcome.map_err(|fault| format!("the call broke: {fault}"))?;
 
-    scene.check_requests(case, Some(&message.id.to_string()))?;
+    scene.check_requests(case, Some(&message_id))?;
+    folder.check(case, &of).map_err(|what| format!("{what}; {outcome:?}"))?;
+    drop(delivering);
+    scene.heard(case, Some(&message_id)).await.map_err(|what| format!("{what}; {outcome:?}"))?;
     let expected = match (case.get("verdict"), case["verdicts"].as_array()) {
         (Some(one), None) => std::slice::from_ref(one),
         (None, Some(many)) => many,
@@ -73,6 +90,8 @@ pub(super) struct Scene {
     capture: Capture,
     address: String,
     settings: Map<String, Value>,
+    /// Where the case speaks something else than HTTP.
+    peer: Option<Peer>,
 }
 
 impl Scene {
@@ -88,8 +107,40 @@ impl Scene {
         let capture = Capture::answering(replies).await;
         let refused = answers.iter().any(|answer| answer["fault"] == "refuse");
         let address = if refused { nobody().await } else { capture.address().to_string() };
-        let settings = kind_settings(case, &format!("http://{address}"));
-        Ok(Self { capture, address, settings })
+        let peer = Peer::of(case).await?;
+        let settings = match &peer {
+            Some(peer) => peer.settings(&case["settings"]),
+            None => kind_settings(case, &format!("http://{address}")),
+        };
+        Ok(Self { capture, address, settings, peer })
+    }
+
+    /// The folder that the settings name, for a kind that has one.
+    pub(super) fn folder(&self, kind: KindRef<'_>, case: &Value) -> Result<Folder, String> {
+        Folder::of(kind, case, &self.settings)
+    }
+
+    fn filled(&self, value: &Value) -> Value {
+        self.peer.as_ref().map_or_else(|| value.clone(), |peer| peer.filled(value, None))
+    }
+
+    pub(super) fn play(&mut self, case: &Value, message_id: Option<&str>) -> Held {
+        self.peer.as_mut().map_or(Ok(()), |peer| peer.play(case, message_id))
+    }
+
+    async fn called(&mut self) -> Held {
+        match &mut self.peer {
+            Some(peer) => peer.called().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the peer heard what the case says. No store may use its doors any more.
+    pub(super) async fn heard(self, case: &Value, message_id: Option<&str>) -> Held {
+        match self.peer {
+            Some(peer) => peer.heard(case, message_id).await,
+            None => Ok(()),
+        }
     }
 
     /// The way to the origins that the settings name, and the settings as the component gets them.
@@ -100,7 +151,13 @@ impl Scene {
         stage: &Stage,
         kind: KindRef<'_>,
     ) -> Result<(Doors, String), String> {
-        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &self.settings);
+        if let Some(peer) = &self.peer {
+            return peer.doors(stage, kind, &self.settings);
+        }
+        let schema = serde_json::from_str(&kind.descriptor.endpoint_schema);
+        let schema = schema.map_err(|error: serde_json::Error| error.to_string())?;
+        let view = with_defaults(&self.settings, &schema);
+        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &view);
         let reach = reach.unwrap_or_default();
         let bound_to: Vec<_> = reach.iter().map(ToString::to_string).collect();
         let origins = reach.into_iter().map(OriginGrant::whole).collect();

@@ -8,12 +8,18 @@ use super::deliver::{Scene, check_verdict};
 use super::{Held, KindRef, Stage, equal};
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
-    let scene = Scene::set(case).await?;
-    let (doors, settings) = scene.doors(stage, kind)?;
+    let mut scene = Scene::set(case).await?;
+    let folder = scene.folder(kind, case)?;
+    let (mut doors, settings) = scene.doors(stage, kind)?;
+    doors.files = folder.door();
+    folder.lay(case, &|_| None)?;
     let scope = if case["scope"] == "recipient" { Scope::Recipient } else { Scope::Endpoint };
+    scene.play(case, None)?;
     let found = probe(&stage.runtime, kind, doors, &settings, scope).await;
     let found = found.found.map_err(|fault| format!("the call broke: {fault}"))?;
     scene.check_requests(case, None)?;
+    folder.check(case, &|_| None).map_err(|what| format!("{what}; {found:?}"))?;
+    scene.heard(case, None).await.map_err(|what| format!("{what}; {found:?}"))?;
     match (found, case.get("finding"), case.get("verdict")) {
         (Ok(finding), Some(expected), None) => {
             let certainty = match finding.certainty {

@@ -1,12 +1,10 @@
-mod samples;
-
 use campanile_guest::{Formatted, Kind, Party, Purpose, Subject};
 use serde_json::Value;
 
 use super::*;
 use crate::blocks::{ELEMENTS_MAX, FIELDS_MAX, HEADER_MAX};
+use crate::samples::{alert, context, filled, instant, party};
 use crate::{Slack, settings};
-use samples::{alert, context, filled, instant, party};
 
 #[test]
 fn a_release_says_that_it_is_over_since_when_and_how_long_it_lasted() {
@@ -299,7 +297,8 @@ fn is_ours(text: &str) -> bool {
 
 fn told(alert: &Alert, text: &str) -> Value {
     let settings = settings::read(text).expect("settings");
-    let message = tell(0, alert, &context(), &settings);
+    let subject = Subject { alert: alert.clone(), previous: None };
+    let message = tell(0, &subject, &context(), &settings).expect("a message");
     assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
     serde_json::from_slice(&message.body).expect("JSON")
 }

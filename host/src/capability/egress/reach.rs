@@ -17,8 +17,8 @@ pub struct AskedOrigin<'a> {
 }
 
 /// What an endpoint reaches: the templates of `describe` that the manifest asks for too, as
-/// origins or as targets, filled with the endpoint's settings. A recipient's settings have no part
-/// in it.
+/// origins or as targets, filled with the endpoint's settings. A template whose settings are not
+/// set leads nowhere, as long as another leads somewhere. A recipient's settings have no part in it.
 pub fn reach(
     described: &[String],
     asked_origins: &[AskedOrigin<'_>],
@@ -26,7 +26,7 @@ pub fn reach(
     settings: &Map<String, Value>,
 ) -> Result<Reach, ReachError> {
     let mut reach = Reach::default();
-    for template in described {
+    for template in leading(described, settings) {
         let of_origin = asked_origins.iter().filter(|asked| asked.url == *template);
         let mut is_asked = false;
         for asked in of_origin {
@@ -56,15 +56,45 @@ pub fn reach(
     Ok(reach)
 }
 
-/// What an endpoint reaches: the templates of `describe` that the manifest asks for too, filled
-/// with the endpoint's settings. A recipient's settings have no part in it.
+/// The templates whose settings are all set; if there is none, all of them, to be told what is
+/// missing.
+fn leading<'a>(
+    templates: &'a [String],
+    settings: &Map<String, Value>,
+) -> impl Iterator<Item = &'a String> {
+    let is_set = |template: &&String| {
+        let is_missing = matches!(fill(template, settings), Err(ReachError::Missing { .. }));
+        !is_missing
+    };
+    let is_any = templates.iter().any(|template| is_set(&template));
+    templates
+        .iter()
+        .filter(move |template| !is_any || is_set(template))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// The settings with the texts and numbers that a kind's schema says are meant where there is none.
+pub fn with_defaults(settings: &Map<String, Value>, schema: &Value) -> Map<String, Value> {
+    let mut whole = settings.clone();
+    for (name, about) in schema["properties"].as_object().into_iter().flatten() {
+        let default = &about["default"];
+        let is_set = whole.get(name).is_some_and(|value| value != "");
+        if !is_set && (default.is_string() || default.is_number()) {
+            whole.insert(name.clone(), default.clone());
+        }
+    }
+    whole
+}
+
+/// The origins among what an endpoint reaches, as for [`reach`].
 pub fn origins(
     reach: &[String],
     manifest: &[String],
     settings: &Map<String, Value>,
 ) -> Result<Vec<Origin>, ReachError> {
     let mut origins = Vec::with_capacity(reach.len());
-    for template in reach {
+    for template in leading(reach, settings) {
         if !manifest.contains(template) {
             return Err(ReachError::NotInManifest { template: template.clone() });
         }
@@ -93,7 +123,7 @@ pub fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, Rea
             .ok_or_else(|| ReachError::NotUrl { template: template.to_owned() })?;
         filled.push_str(before);
         match settings.get(name) {
-            Some(Value::String(text)) => filled.push_str(text),
+            Some(Value::String(text)) if !text.is_empty() => filled.push_str(text),
             Some(Value::Number(number)) => filled.push_str(&number.to_string()),
             _ => return Err(ReachError::Missing { setting: name.to_owned() }),
         }
@@ -163,6 +193,30 @@ mod tests {
             let expected = expected.map(|origin| vec![origin.to_owned()]);
             assert_eq!(reach(template, settings), expected, "{template} {settings}");
         }
+    }
+
+    #[test]
+    fn a_template_whose_settings_are_not_set_leads_nowhere_beside_one_that_leads_somewhere() {
+        let templates = ["{hook}", "{api}"].map(str::to_owned);
+        let schema = serde_json::json!({ "properties": {
+            "api": { "type": "string", "default": "https://api.example" },
+            "hook": { "type": "string" }, "count": { "default": true },
+        }});
+        let reached = |settings: &str, has_defaults: bool| {
+            let settings: Map<String, Value> = serde_json::from_str(settings).unwrap();
+            let settings = if has_defaults { with_defaults(&settings, &schema) } else { settings };
+            let found = origins(&templates, &templates, &settings)?;
+            Ok(found.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let missing = Err(ReachError::Missing { setting: "hook".into() });
+        assert_eq!(reached("{}", false), missing);
+        assert_eq!(reached(r#"{"hook":"","api":""}"#, false), missing);
+        let hook = r#"{"hook":"https://h.example/x"}"#;
+        assert_eq!(reached(hook, false).unwrap(), ["https://h.example:443"]);
+        assert_eq!(reached("{}", true).unwrap(), ["https://api.example:443"]);
+        let both = ["https://h.example:443", "https://api.example:443"];
+        assert_eq!(reached(hook, true).unwrap(), both);
+        assert!(reached(r#"{"hook":"no url"}"#, true).is_err(), "what is set has to be right");
     }
 
     #[test]

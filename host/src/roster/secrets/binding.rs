@@ -12,6 +12,7 @@ use super::super::kinds::OfKind;
 use super::{SecretSetting, reach_view};
 use crate::capability::egress::{
     AskedOrigin, Grant, Methods, Reach, ReachError, TlsIdentity, TlsSettings, Way, reach,
+    with_defaults,
 };
 use crate::config::Problem;
 use crate::ids::{EndpointId, TenantId};
@@ -95,7 +96,7 @@ impl<'k> Bindings<'k> {
         settings: &Map<String, Value>,
         way: Way,
     ) -> Result<Self, Vec<Problem>> {
-        let view = reach_view(settings, &kind.secrets);
+        let view = with_defaults(&reach_view(settings, &kind.secrets), kind.schemas.of_endpoint());
         // The client's own certificate says nothing about whom it talks to.
         let of_peer = Map::from_iter(
             [TlsSettings::CA, TlsSettings::PIN]
@@ -122,10 +123,7 @@ impl<'k> Bindings<'k> {
     ) -> Option<(&'k SecretSetting, Result<Binding, ReachError>)> {
         let secret = self.kind.secrets.of_field(field)?;
         let to = match &secret.bound_to {
-            Some(templates) => templates
-                .iter()
-                .map(|template| resolve(&self.kind.manifest, template, &self.view))
-                .collect::<Result<Vec<_>, _>>(),
+            Some(templates) => self.resolved(templates),
             None => self.reach.clone().map(|reach| {
                 let origins = reach.origins.iter().map(|one| one.origin.to_string());
                 origins.chain(reach.targets.iter().map(ToString::to_string)).collect()
@@ -133,6 +131,23 @@ impl<'k> Bindings<'k> {
         };
         let binding = to.map(|to| Binding::new(&self.kind.name, to, &self.way));
         Some((secret, binding))
+    }
+
+    /// Where the templates lead whose settings are set. `Err`: none does.
+    pub(super) fn resolved(&self, templates: &[String]) -> Result<Vec<String>, ReachError> {
+        let mut to = Vec::new();
+        let mut missing = None;
+        for template in templates {
+            match resolve(&self.kind.manifest, template, &self.view) {
+                Ok(one) => to.push(one),
+                Err(error @ ReachError::Missing { .. }) => missing = missing.or(Some(error)),
+                Err(error) => return Err(error),
+            }
+        }
+        match missing {
+            Some(error) if to.is_empty() => Err(error),
+            _ => Ok(to),
+        }
     }
 
     /// The endpoint's grant, with the certificate that it proves itself with.
@@ -159,7 +174,7 @@ fn reach_of(kind: &OfKind, view: &Map<String, Value>) -> Result<Reach, ReachErro
 }
 
 /// The one origin or target that `template` leads to, in normal form.
-pub(super) fn resolve(
+fn resolve(
     manifest: &Manifest,
     template: &str,
     view: &Map<String, Value>,

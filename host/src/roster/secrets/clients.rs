@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::binding::{Bindings, resolve};
+use super::binding::Bindings;
 use super::value;
 use crate::capability::egress::{
     Grant, Methods, Origin, OriginGrant, PathPrefix, Reach, ReachError, fill,
@@ -36,7 +36,6 @@ impl Bindings<'_> {
                 continue;
             }
             let token_url = fill(&asked.token_url, &self.view)?;
-            let bound_to = asked.bound_to.iter();
             clients.push(Client {
                 name: asked.name.clone(),
                 grant: self.of_token_url(asked, &token_url, grant)?,
@@ -47,9 +46,7 @@ impl Bindings<'_> {
                 refresh_token,
                 scope: asked.scope.as_deref().and_then(text),
                 places: asked.places.clone(),
-                bound_to: bound_to
-                    .map(|template| resolve(&self.kind.manifest, template, &self.view))
-                    .collect::<Result<_, _>>()?,
+                bound_to: self.resolved(&asked.bound_to)?,
             });
         }
         Ok(clients)

@@ -1,30 +1,30 @@
-//! Campanile's own payload: the keys of an alert as `POST /v1/alerts` takes them, and what the
-//! engine added.
+//! An alert in Campanile's own JSON: the keys of an alert as `POST /v1/alerts` takes them, and what
+//! the engine added.
 
-use campanile_guest::{Alert, Flow, Party, Purpose, Traffic, json};
+use crate::{Alert, Flow, Party, Traffic, json, raw};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-
-use crate::raw;
-
-/// The body up to the first alert.
-pub(crate) fn head(purpose: Purpose, omitted: u32) -> String {
-    let mut head = String::from("{");
-    if purpose != Purpose::Live {
-        head.push_str(&format!(r#""purpose":"{}","#, purpose.name()));
-    }
-    if omitted > 0 {
-        head.push_str(&format!(r#""omitted":{omitted},"#));
-    }
-    head.push_str(r#""alerts":["#);
-    head
-}
 
 /// Room for an alert without its raw form, so that it is seldom moved while it grows.
 const BYTES_USUAL: usize = 2048;
 
 /// One alert as a JSON object.
-pub(crate) fn element(alert: &Alert) -> String {
+pub fn element(alert: &Alert) -> String {
+    let mut element = without_raw(alert);
+    element.reserve_exact(alert.raw.len() + 16);
+    // In place of the brace that closes the object.
+    element.pop();
+    element.push_str(r#","raw":"#);
+    match raw::object(alert) {
+        Some(raw) => element.push_str(raw),
+        None => json::push_string(&mut element, &alert.raw),
+    }
+    element.push('}');
+    element
+}
+
+/// The same without the alert as its producer sent it.
+pub fn without_raw(alert: &Alert) -> String {
     let shape = AlertShape {
         id: &alert.id,
         fingerprint: &alert.fingerprint,
@@ -48,20 +48,11 @@ pub(crate) fn element(alert: &Alert) -> String {
         labels: Pairs(&alert.labels),
         annotations: Pairs(&alert.annotations),
     };
-    let mut element = Vec::with_capacity(BYTES_USUAL + alert.raw.len());
+    let mut element = Vec::with_capacity(BYTES_USUAL);
     // Into memory, and only strings, numbers and maps with string keys: this cannot fail.
     let written = serde_json::to_writer(&mut element, &shape);
     debug_assert!(written.is_ok(), "an alert is always JSON: {written:?}");
-    let mut element = String::from_utf8(element).unwrap_or_default();
-    // In place of the brace that closes the object.
-    element.pop();
-    element.push_str(r#","raw":"#);
-    match raw::object(alert) {
-        Some(raw) => element.push_str(raw),
-        None => json::push_string(&mut element, &alert.raw),
-    }
-    element.push('}');
-    element
+    String::from_utf8(element).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -203,7 +194,8 @@ struct SystemShape<'a> {
 }
 
 /// Names and values as a JSON object, in the order given.
-pub(crate) struct Pairs<'a>(pub(crate) &'a [(String, String)]);
+#[derive(Clone, Copy, Debug)]
+pub struct Pairs<'a>(pub &'a [(String, String)]);
 
 impl Serialize for Pairs<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -1,6 +1,6 @@
 //! The alert as its producer sent it, where it may stand in a JSON body as it is.
 
-use campanile_guest::Alert;
+use crate::Alert;
 use serde_json::value::RawValue;
 
 /// The engine's type for what it could not read, which may be no JSON at all.
@@ -9,7 +9,7 @@ const UNPARSED: &str = "unparsed";
 /// The raw alert, if it is a JSON object.
 ///
 /// What the engine could read is not read again: that would be a third of the cost of `format`.
-pub(crate) fn object(alert: &Alert) -> Option<&str> {
+pub fn object(alert: &Alert) -> Option<&str> {
     let raw = alert.raw.as_str();
     let is_object = raw.starts_with('{')
         && raw.ends_with('}')

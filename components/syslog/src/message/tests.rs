@@ -1,0 +1,226 @@
+use std::slice::from_ref;
+
+use campanile_guest::{Flow, Instant, Party, Purpose, Severity, Traffic};
+use serde_json::Value;
+
+use super::*;
+use crate::settings;
+
+fn instant(unix_ms: u64, utc: &str) -> Instant {
+    Instant { unix_ms, utc: utc.into(), local: utc.into() }
+}
+
+fn party(ip: &str, port: u16) -> Party {
+    Party {
+        ip: ip.into(),
+        port: Some(port),
+        name: None,
+        mac: None,
+        autonomous_system: None,
+        country: None,
+        city: None,
+        continent: None,
+        location: None,
+        is_local: false,
+        is_attacker: false,
+        is_victim: false,
+        is_blacklisted: false,
+    }
+}
+
+fn alert() -> Alert {
+    let traffic = Traffic { bytes: 1, packets: 1 };
+    Alert {
+        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        fingerprint: "f".into(),
+        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        producer: "probe".into(),
+        time: instant(1_795_488_660_000, "2026-11-24T02:51:00.000Z"),
+        received: instant(1_795_488_661_000, "2026-11-24T02:51:01.000Z"),
+        ended: None,
+        severity: Severity::Error,
+        score: 100,
+        action: Action::Engage,
+        category: "network".into(),
+        alert_type: "low_goodput".into(),
+        title: "Low Goodput".into(),
+        text: "low".into(),
+        entity_kind: "flow".into(),
+        entity_value: "flow".into(),
+        interface_name: None,
+        flow: Some(Flow {
+            client: party("192.0.2.1", 60952),
+            server: party("192.0.2.9", 80),
+            transport: "tcp".into(),
+            transport_number: Some(6),
+            application: None,
+            vlan: None,
+            community_id: None,
+            sent: traffic,
+            received: traffic,
+            blocked: false,
+        }),
+        host: None,
+        link: Some("https://watch.example/\"]".into()),
+        labels: vec![("subtype".into(), "\"]\\".repeat(9))],
+        annotations: vec![],
+        raw: "{}".into(),
+    }
+}
+
+fn context() -> Context {
+    Context {
+        settings: String::new(),
+        recipient_id: "1".into(),
+        recipient_name: "r".into(),
+        endpoint_id: "1".into(),
+        instance: "edge 1".into(),
+        instance_link: None,
+        engine: "campanile/1".into(),
+        zone: "UTC".into(),
+        locale: "en".into(),
+        purpose: Purpose::Live,
+        omitted: 0,
+        group: vec![],
+        extra: vec![],
+    }
+}
+
+fn settings_of(server: &str, format: &str, bytes_max: usize) -> Settings {
+    let text = format!(
+        r#"{{"server":"{server}","format":"{format}","max_message_bytes":{bytes_max},"sd_id":"a@1"}}"#
+    );
+    settings::read(&text).expect("good settings")
+}
+
+/// Everything that could end a line, a field, an element, a string or a character early.
+fn hostile(length: usize) -> String {
+    let pieces = ["\u{1f514}", "\"", "]", "\\", "[", "\r\n", "\u{e9}", "\u{202e}", "\u{feff}", "a"];
+    pieces.iter().cycle().take(length).copied().collect()
+}
+
+const FORMATS: [&str; 5] = ["text", "text_ntopng", "json", "ecs", "checkmk"];
+
+#[test]
+fn any_text_makes_one_line_within_the_length_that_is_set() {
+    for format in FORMATS {
+        for (length, bytes_max) in (0..60).map(|at| (at * 7, 480 + at)).chain([
+            (20_000, 480),
+            (20_000, 1400),
+            (9000, 4096),
+        ]) {
+            let text = hostile(length);
+            let bad = Alert { title: text.clone(), text, ..alert() };
+            let settings = settings_of("udp://h:1", format, bytes_max);
+            let Some(one) = one(&bad, &context(), &settings) else {
+                // The core of a document is longer than the least that receivers take.
+                assert!(format == "ecs" && bytes_max < 700, "{format} {length} {bytes_max}");
+                continue;
+            };
+            assert!(one.bytes.len() <= bytes_max, "{format} {length} {bytes_max}");
+            let shown = &one.bytes;
+            assert!(!shown.contains(char::is_control), "{format} {length}: {shown}");
+            // Before the text, if anywhere.
+            let marks = shown.matches('\u{feff}').count();
+            let expected = usize::from(shown[..one.text_at].ends_with('\u{feff}'));
+            assert!(marks == expected || format == "ecs", "{format} {length}: {shown}");
+            assert!(shown.starts_with("<115>1 2026-11-24T02:51:00.000"), "{shown}");
+            if let "json" | "ecs" = format {
+                let document: Value = serde_json::from_str(&shown[one.text_at..]).expect("JSON");
+                assert!(document.is_object(), "{shown}");
+            }
+            if format == "checkmk" {
+                let element = shown.split_once(" - [Checkmk@18662 ").expect(shown).1;
+                let text = read_by_checkmk(element).trim_start_matches('\u{feff}');
+                let begins = if length == 0 { "Alert low_goodput" } else { "\u{1f514}" };
+                assert!(text.starts_with(begins), "{shown}");
+            }
+        }
+    }
+}
+
+/// Finds where the element ends, as its parser does, and gives the text behind it.
+fn read_by_checkmk(element: &str) -> &str {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    for (at, one) in element.char_indices() {
+        match one {
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_quoted => is_escaped = true,
+            '"' => is_quoted = !is_quoted,
+            ']' if !is_quoted => return &element[at + 2..],
+            _ => {}
+        }
+    }
+    panic!("the element does not end: {element}")
+}
+
+#[test]
+fn a_text_is_cut_by_one_byte_too_many_and_not_before() {
+    let text_of = |length: usize| Alert { text: "x".repeat(length), ..alert() };
+    let settings = settings_of("udp://h:1", "text", 600);
+    let fixed = one(&text_of(1), &context(), &settings).expect("fits").bytes.len() - 1;
+    let fits = one(&text_of(600 - fixed), &context(), &settings).expect("fits");
+    assert_eq!((fits.bytes.len(), fits.bytes.ends_with("xx")), (600, true));
+    // With the ellipsis it is not ASCII any more.
+    let over = one(&text_of(601 - fixed), &context(), &settings).expect("fits");
+    assert!(over.bytes.len() <= 600 && over.bytes.ends_with("x\u{2026}"), "{}", over.bytes);
+    assert!(over.bytes.contains(rfc5424::BOM));
+}
+
+#[test]
+fn an_alert_has_the_same_bytes_wherever_it_stands() {
+    let subject =
+        |text: &str| Subject { alert: Alert { text: text.into(), ..alert() }, previous: None };
+    let (first, second) = (subject("one"), subject("two \u{e9}"));
+    for server in ["udp://h:1", "tcp://h:1", "tls://h:1"] {
+        for format in FORMATS {
+            let settings = settings_of(server, format, 4096);
+            let bodies = |subjects: &[Subject]| {
+                let made = tell(subjects, &context(), &settings);
+                assert!(made.rejected.is_empty());
+                made.messages.into_iter().map(|one| one.body).collect::<Vec<_>>()
+            };
+            let alone = [bodies(from_ref(&first)), bodies(from_ref(&second))].concat();
+            let together = bodies(&[first.clone(), second.clone()]);
+            assert_eq!(together.concat(), alone.concat(), "{server} {format}");
+            assert_eq!(together.len(), if server == "udp://h:1" { 2 } else { 1 });
+        }
+    }
+}
+
+#[test]
+fn one_write_has_a_bound() {
+    let long = Subject { alert: Alert { text: "x".repeat(60_000), ..alert() }, previous: None };
+    let settings = settings_of("tcp://h:1", "text", 65_507);
+    let made = tell(&vec![long; 9], &context(), &settings);
+    let counts: Vec<_> = made.messages.iter().map(|one| one.alerts.len()).collect();
+    assert_eq!(counts, [4, 4, 1]);
+    assert!(made.messages.iter().all(|one| one.body.len() <= WRITE_BYTES_MAX));
+    assert_eq!(made.messages[2].alerts, [8]);
+    assert!(made.messages[0].summary.ends_with(" (and 3 more)"));
+}
+
+#[test]
+fn a_datagram_that_is_too_large_becomes_smaller_or_nothing() {
+    for format in FORMATS {
+        let bad = Alert { text: hostile(900), ..alert() };
+        let settings = settings_of("udp://h:1", format, 4096);
+        let subjects = [Subject { alert: bad, previous: None }];
+        let made = tell(&subjects, &context(), &settings).messages.remove(0);
+        let whole = made.body.len();
+        for bytes_max in (0..whole).step_by(7) {
+            let Some(less) = smaller(&made, &settings, bytes_max) else { continue };
+            assert!(less.len() <= bytes_max, "{format} {bytes_max}");
+            let less = String::from_utf8(less).expect("whole characters");
+            let begins = "<115>1 2026-11-24T02:51:00.000";
+            assert!(less.starts_with(begins) && !less.contains(char::is_control), "{less}");
+            if let "json" | "ecs" = format {
+                let document = &less[less.find('{').expect("an object")..];
+                assert!(serde_json::from_str::<Value>(document).is_ok(), "{less}");
+            }
+        }
+        let most = smaller(&made, &settings, whole - 1).expect("a byte less");
+        assert!(most.len() > 480, "{format}: as much as there can be");
+        assert!(smaller(&made, &settings, 40).is_none(), "{format}");
+    }
+}
