@@ -1,0 +1,106 @@
+//! What tests tell about: one plain alert, and one that is full of a text.
+
+use campanile_guest::{Action, Alert, Context, Flow, Instant, Party, Purpose, Severity, Traffic};
+
+pub(super) fn context() -> Context {
+    Context {
+        settings: "{}".into(),
+        recipient_id: "1".into(),
+        recipient_name: "ops".into(),
+        endpoint_id: "1".into(),
+        instance: "tower".into(),
+        instance_link: None,
+        engine: "campanile/1.2.3".into(),
+        zone: "UTC".into(),
+        locale: "en".into(),
+        purpose: Purpose::Live,
+        omitted: 0,
+        group: vec![],
+        extra: vec![],
+    }
+}
+
+pub(super) fn alert() -> Alert {
+    Alert {
+        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        fingerprint: "00".repeat(16),
+        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
+        producer: "diskwatch".into(),
+        time: instant(2, 0),
+        received: instant(6, 0),
+        ended: None,
+        severity: Severity::Critical,
+        score: 210,
+        action: Action::Store,
+        category: "system".into(),
+        alert_type: "disk_full".into(),
+        title: "Disk full".into(),
+        text: "/var is at 97 %".into(),
+        entity_kind: "disk".into(),
+        entity_value: "db-1".into(),
+        interface_name: None,
+        flow: None,
+        host: None,
+        link: None,
+        labels: vec![],
+        annotations: vec![],
+        raw: "{}".into(),
+    }
+}
+
+/// An alert that has `text` wherever a text can be.
+pub(super) fn filled(text: &str) -> Alert {
+    let party = party(text);
+    let flow = Flow {
+        client: party.clone(),
+        server: party.clone(),
+        transport: text.into(),
+        transport_number: None,
+        application: Some(text.into()),
+        vlan: Some(4095),
+        community_id: None,
+        sent: Traffic { bytes: 0, packets: 0 },
+        received: Traffic { bytes: 0, packets: 0 },
+        blocked: true,
+    };
+    Alert {
+        producer: text.into(),
+        category: text.into(),
+        alert_type: text.into(),
+        title: text.into(),
+        text: format!("{text}."),
+        entity_kind: text.into(),
+        entity_value: text.into(),
+        interface_name: Some(text.into()),
+        flow: Some(flow),
+        host: Some(party),
+        link: Some(format!("https://h/{text}")),
+        labels: vec![(text.into(), text.into())],
+        ..alert()
+    }
+}
+
+/// A party that has `text` wherever a text can be.
+pub(super) fn party(text: &str) -> Party {
+    Party {
+        ip: text.into(),
+        port: Some(65_535),
+        name: Some(text.into()),
+        mac: None,
+        autonomous_system: None,
+        country: Some(text.into()),
+        city: None,
+        continent: None,
+        location: None,
+        is_local: true,
+        is_attacker: true,
+        is_victim: true,
+        is_blacklisted: true,
+    }
+}
+
+pub(super) fn instant(hour: u64, minute: u64) -> Instant {
+    let at = format!("2026-11-24T{hour:02}:{minute:02}:00.000");
+    let unix_ms = 1_795_478_400_000 + (hour * 60 + minute) * 60_000;
+    Instant { unix_ms, utc: format!("{at}Z"), local: format!("{at}+00:00") }
+}

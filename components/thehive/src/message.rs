@@ -1,0 +1,271 @@
+//! Builds the alert that TheHive gets, and what changes in it when the condition is over.
+//!
+//! Promise: the bytes depend on the alert, the context and the settings alone, and TheHive's limits
+//! hold for any alert.
+//!
+//! `sourceRef` is the id of the episode: the same in every attempt, so that TheHive takes an alert
+//! once, and another when the condition is raised again after its end.
+
+use campanile_guest::{
+    Action, Alert, Context, Formatted, Message, Purpose, Refusal, Severity, Subject, cut, plain,
+    story,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::markdown::escaped;
+use crate::observables::{self, Observable};
+use crate::settings::{OnRelease, Settings, TAG_MAX, TYPE_MAX};
+
+/// TheHive's own bounds, in characters.
+const TITLE_MAX: usize = 512;
+const DESCRIPTION_MAX: usize = 1_048_576;
+const LINK_MAX: usize = 4096;
+
+/// Our own, far within that of the whole.
+const VALUE_MAX: usize = 1000;
+const LABELS_MAX: usize = 20_000;
+const SUMMARY_CHARS_MAX: usize = 200;
+
+/// The note, and the header, that says who is asking; `deliver` is not told by itself.
+pub(crate) const USER_AGENT: &str = "user-agent";
+/// The note of the alert that a release changes, by TheHive's id.
+pub(crate) const ALERT_ID: &str = "alert-id";
+/// The note of what a release changes in the alert, where it is still to be found.
+pub(crate) const UPDATE: &str = "update";
+/// The note of the query that finds the alert.
+pub(crate) const QUERY: &str = "query";
+
+/// The tag of an alert whose condition is over.
+const RELEASED: &str = "released";
+
+/// One message for each alert that is to be told.
+pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings) -> Formatted {
+    let mut formatted = Formatted { messages: vec![], skipped: vec![], rejected: vec![] };
+    for (at, subject) in (0_u32..).zip(subjects) {
+        if subject.alert.action == Action::Release && settings.on_release == OnRelease::None {
+            let why = "`on_release` is `none`: that it is over is not told";
+            formatted.skipped.push(Refusal::new(at, why));
+        } else {
+            formatted.messages.push(message(at, subject, context, settings));
+        }
+    }
+    formatted
+}
+
+/// An id that may stand in a path: `~122884120`.
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=128).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"~-_".contains(&byte))
+}
+
+fn message(at: u32, subject: &Subject, context: &Context, settings: &Settings) -> Message {
+    let alert = &subject.alert;
+    let notice = story::notice(alert, context.purpose);
+    let mut notes = vec![(USER_AGENT.to_owned(), context.engine.clone())];
+    let previous = subject.previous.as_deref().filter(|id| is_id(id));
+    let update = (alert.action == Action::Release).then(|| update(alert, settings));
+    let body = match (update, previous) {
+        (Some(update), Some(id)) => {
+            notes.push((ALERT_ID.into(), id.to_owned()));
+            update
+        }
+        // Not known by its id: it is created as over, unless TheHive turns out to have it.
+        (update, _) => {
+            let create = create(alert, &notice, context, settings);
+            notes.push((QUERY.into(), query(&create)));
+            let update = update.map(|update| String::from_utf8_lossy(&update).into_owned());
+            notes.extend(update.map(|update| (UPDATE.to_owned(), update)));
+            json_of(&create)
+        }
+    };
+    Message {
+        alerts: vec![at],
+        summary: cut::chars(&notice, SUMMARY_CHARS_MAX).to_owned(),
+        content_type: "application/json".into(),
+        body,
+        notes,
+        // TheHive takes a `sourceRef` once, and a tag twice is there once.
+        repeat_safe_ms: u32::MAX,
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Create<'a> {
+    r#type: String,
+    source: String,
+    source_ref: &'a str,
+    title: String,
+    description: String,
+    severity: u32,
+    date: u64,
+    tags: Vec<String>,
+    tlp: u32,
+    pap: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_link: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    case_template: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    custom_fields: Vec<CustomField<'a>>,
+    observables: Vec<Observable>,
+}
+
+#[derive(Serialize)]
+struct CustomField<'a> {
+    name: &'a str,
+    value: &'a Value,
+}
+
+fn create<'a>(
+    alert: &'a Alert,
+    notice: &str,
+    context: &Context,
+    settings: &'a Settings,
+) -> Create<'a> {
+    let named = |set: &Option<String>, told: &str, else_: &str| {
+        let name = plain::line(set.as_deref().unwrap_or(told));
+        if name.is_empty() { else_.to_owned() } else { cut::utf16(&name, TYPE_MAX).to_owned() }
+    };
+    let fields = settings.custom_fields.iter();
+    let severity = settings.severity.unwrap_or_else(|| severity(alert));
+    Create {
+        r#type: named(&settings.r#type, &alert.producer, "alert"),
+        source: named(&settings.source, &context.instance, "campanile"),
+        source_ref: &alert.episode,
+        title: short(notice, TITLE_MAX),
+        description: description(alert, context),
+        severity,
+        date: alert.time.unix_ms,
+        tags: tags(alert, context, settings),
+        tlp: settings.tlp,
+        pap: settings.pap,
+        external_link: alert.link.as_deref().filter(|link| is_address(link)),
+        case_template: settings.case_template.as_deref(),
+        custom_fields: fields.map(|(name, value)| CustomField { name, value }).collect(),
+        observables: observables::of(alert, settings),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Update<'a> {
+    add_tags: [&'static str; 1],
+    summary: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+}
+
+fn update(alert: &Alert, settings: &Settings) -> Vec<u8> {
+    let summary = escaped(&story::over(alert).unwrap_or_default(), DESCRIPTION_MAX);
+    let status = settings.release_status.as_deref();
+    json_of(&Update { add_tags: [RELEASED], summary, status })
+}
+
+/// Finds the alert that TheHive says it has.
+fn query(create: &Create<'_>) -> String {
+    let is = |field: &str, value: &str| serde_json::json!({ "_field": field, "_value": value });
+    let same = [
+        is("type", &create.r#type),
+        is("source", &create.source),
+        is("sourceRef", create.source_ref),
+    ];
+    let steps = serde_json::json!({ "query": [
+        { "_name": "listAlert" },
+        { "_name": "filter", "_and": same },
+        { "_name": "page", "from": 0, "to": 1, "extraData": [] },
+    ] });
+    steps.to_string()
+}
+
+/// 1 low, 2 medium, 3 high, 4 critical. What is over is no longer any of the latter.
+fn severity(alert: &Alert) -> u32 {
+    match (alert.action, alert.severity) {
+        (Action::Release, _)
+        | (_, Severity::None | Severity::Debug | Severity::Info | Severity::Notice) => 1,
+        (_, Severity::Warning) => 2,
+        (_, Severity::Error) => 3,
+        (_, Severity::Critical | Severity::Alert | Severity::Emergency) => 4,
+    }
+}
+
+/// Each once: TheHive wants them so.
+fn tags(alert: &Alert, context: &Context, settings: &Settings) -> Vec<String> {
+    let mut tags: Vec<String> = vec![];
+    let told = [&alert.producer, &alert.category, &alert.alert_type].map(String::as_str);
+    let state = [
+        Some(alert.severity.name()),
+        (alert.action == Action::Release).then_some(RELEASED),
+        (context.purpose == Purpose::Test).then_some("test"),
+    ];
+    let set = settings.tags.iter().map(String::as_str);
+    for tag in told.into_iter().chain(state.into_iter().flatten()).chain(set) {
+        let tag = short(&plain::line(tag), TAG_MAX);
+        if !tag.is_empty() && !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags
+}
+
+/// What happened, in Markdown: what was said of it, then names and values, then labels.
+fn description(alert: &Alert, context: &Context) -> String {
+    let headline = escaped(&story::headline(alert, context.purpose), VALUE_MAX);
+    let mut head = format!("**{headline}**\n\n");
+    if let Some(over) = story::over(alert) {
+        head.push_str(&format!("{}\n\n", escaped(&over, VALUE_MAX)));
+    }
+    let mut tail = String::from("| | |\n|---|---|\n");
+    let mut row = |name: &str, value: &str| {
+        let value = escaped(&plain::line(value), VALUE_MAX);
+        if !value.is_empty() {
+            tail.push_str(&format!("| {name} | {value} |\n"));
+        }
+    };
+    for (name, value) in story::rows(alert) {
+        row(name, &value);
+    }
+    row("When", &story::when(alert));
+    row("Sort", &story::sort(alert));
+    row("Producer", &alert.producer);
+    row("Instance", &context.instance);
+    if context.omitted > 0 {
+        row("Alerts left out before this one", &context.omitted.to_string());
+    }
+    let labels = story::labels(alert);
+    if !labels.is_empty() {
+        tail.push_str(&format!("\nLabels: {}\n", escaped(&labels, LABELS_MAX)));
+    }
+    let units = |text: &str| text.encode_utf16().count();
+    let room = DESCRIPTION_MAX.saturating_sub(units(&head) + units(&tail) + 2);
+    if let Some(text) = story::text(alert) {
+        head.push_str(&format!("{}\n\n", escaped(&text, room)));
+    }
+    head + &tail
+}
+
+fn is_address(link: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
+        && link.encode_utf16().count() <= LINK_MAX
+        && plain::line(link) == link
+        && !link.contains(char::is_whitespace)
+}
+
+/// At most `max` UTF-16 code units, with an ellipsis where it was cut.
+fn short(text: &str, max: usize) -> String {
+    if cut::utf16(text, max).len() == text.len() {
+        return text.to_owned();
+    }
+    format!("{}\u{2026}", cut::utf16(text, max.saturating_sub(1)))
+}
+
+fn json_of(value: &impl Serialize) -> Vec<u8> {
+    // Into memory, and only strings, numbers and lists: this cannot fail.
+    let written = serde_json::to_vec(value);
+    debug_assert!(written.is_ok(), "an alert is always JSON: {written:?}");
+    written.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
