@@ -13,7 +13,7 @@ use crate::settings::Mention;
 const HEADLINE_MAX: usize = 300;
 const SHORT_MAX: usize = 300;
 /// An address that is longer is left out.
-const ADDRESS_BYTES_MAX: usize = 2000;
+const ADDRESS_MAX: usize = 2000;
 /// Beyond these, names and values are left out; the words of an alert have fewer.
 const FACTS_MAX: usize = 20;
 
@@ -111,7 +111,7 @@ pub(crate) fn section(alert: &Alert, context: &Context, bounds: Bounds) -> Eleme
 
 /// The button that leads to the alert's page.
 pub(crate) fn open(alert: &Alert) -> Option<OpenUrl> {
-    let url = alert.link.as_deref().filter(|link| is_address(link))?;
+    let url = alert.link.as_deref().filter(|link| plain::is_address(link, ADDRESS_MAX))?;
     Some(OpenUrl { title: "Open the alert", url: url.to_owned() })
 }
 
@@ -172,13 +172,6 @@ fn color(alert: &Alert) -> &'static str {
             "Attention"
         }
     }
-}
-
-fn is_address(link: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
-        && link.len() <= ADDRESS_BYTES_MAX
-        && plain::line(link) == link
-        && !link.contains(char::is_whitespace)
 }
 
 fn headed(text: &str, size: &'static str, color: &'static str) -> Element {

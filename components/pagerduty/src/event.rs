@@ -18,7 +18,7 @@ pub(crate) const EVENT_BYTES_MAX: usize = 512_000 - 200;
 const INSTANCE_CHARS_MAX: usize = 200;
 /// Of a source, a component and their like. PagerDuty says nothing of it.
 const NAME_MAX: usize = 255;
-const ADDRESS_BYTES_MAX: usize = 2048;
+const ADDRESS_MAX: usize = 2048;
 
 /// An event as JSON.
 pub(crate) fn of(alert: &Alert, context: &Context, settings: &Settings) -> Vec<u8> {
@@ -27,20 +27,23 @@ pub(crate) fn of(alert: &Alert, context: &Context, settings: &Settings) -> Vec<u
         let key = json::string(&key);
         return format!(r#"{{"event_action":"resolve","dedup_key":{key}}}"#).into_bytes();
     }
-    let link = alert.link.as_deref().filter(|link| is_address(link));
+    let link = alert.link.as_deref().filter(|link| plain::is_address(link, ADDRESS_MAX));
     let of_alert = link.map(|href| Link { href: href.to_owned(), text: Some("Alert".into()) });
     let client_url = [settings.client_url.as_deref(), context.instance_link.as_deref(), link];
     let name = |set: &Option<String>, told: Option<&str>| {
         let name = plain::line(set.as_deref().or(told).unwrap_or_default());
-        (!name.is_empty()).then(|| short(&name, NAME_MAX))
+        (!name.is_empty()).then(|| cut::short(&name, NAME_MAX))
     };
     let mut event = Event {
         event_action: "trigger",
         dedup_key: key,
         client: &settings.client,
-        client_url: client_url.into_iter().flatten().find(|address| is_address(address)),
+        client_url: client_url
+            .into_iter()
+            .flatten()
+            .find(|address| plain::is_address(address, ADDRESS_MAX)),
         payload: Payload {
-            summary: short(&story::notice(alert, context.purpose), SUMMARY_MAX),
+            summary: cut::short(&story::notice(alert, context.purpose), SUMMARY_MAX),
             source: source(alert, context),
             severity: severity(alert.severity),
             timestamp: &alert.time.utc,
@@ -119,7 +122,7 @@ fn source(alert: &Alert, context: &Context) -> String {
         Some(context.instance.clone()),
     ];
     let named = candidates.into_iter().flatten().map(|one| plain::line(&one));
-    let named = named.filter(|one| !one.is_empty()).map(|one| short(&one, NAME_MAX)).next();
+    let named = named.filter(|one| !one.is_empty()).map(|one| cut::short(&one, NAME_MAX)).next();
     named.unwrap_or_else(|| "campanile".into())
 }
 
@@ -158,21 +161,6 @@ fn details(alert: &Alert, context: &Context) -> Map<String, Value> {
         put("alerts left out before this one", context.omitted.into());
     }
     details
-}
-
-fn is_address(link: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
-        && link.len() <= ADDRESS_BYTES_MAX
-        && plain::line(link) == link
-        && !link.contains(char::is_whitespace)
-}
-
-/// At most `max` UTF-16 code units, with an ellipsis where it was cut.
-fn short(text: &str, max: usize) -> String {
-    if cut::utf16(text, max).len() == text.len() {
-        return text.to_owned();
-    }
-    format!("{}\u{2026}", cut::utf16(text, max.saturating_sub(1)))
 }
 
 fn json_of(event: &Event<'_>) -> Vec<u8> {

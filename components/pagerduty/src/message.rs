@@ -78,7 +78,7 @@ fn bare(event: &[u8], settings: &Settings) -> Result<Request, Fault> {
     body.extend_from_slice(event.strip_prefix(b"{").unwrap_or(event));
     Ok(Request {
         method: Method::Post,
-        url: settings.url()?,
+        url: settings.url(),
         headers: vec![("content-type".to_owned(), CONTENT_TYPE.to_owned())],
         body,
         filling: Filling::Json,

@@ -54,7 +54,7 @@ const RECIPIENT_SCHEMA: &str = include_str!("recipient.schema.json");
 
 const NAME_CHARS_MAX: usize = 255;
 const LIST_MAX: usize = 10;
-const ADDRESS_BYTES_MAX: usize = 2048;
+const ADDRESS_MAX: usize = 2048;
 
 pub(crate) fn descriptor() -> Descriptor {
     Descriptor {
@@ -74,15 +74,14 @@ pub(crate) fn descriptor() -> Descriptor {
     }
 }
 
+/// The service region of the US. The schema says the same, so that the engine reaches it.
+const BASE_URL: &str = "https://events.pagerduty.com";
+
 impl Settings {
     /// Where to POST to.
-    pub(crate) fn url(&self) -> Result<String, Fault> {
-        let base = self.base_url.as_deref().ok_or_else(|| {
-            let what = "set https://events.pagerduty.com, or https://events.eu.pagerduty.com for \
-                        an account of the EU";
-            settings::missing(Scope::Endpoint, "base_url", what)
-        })?;
-        Ok(format!("{}/v2/enqueue", base.trim_end_matches('/')))
+    pub(crate) fn url(&self) -> String {
+        let base = self.base_url.as_deref().unwrap_or(BASE_URL);
+        format!("{}/v2/enqueue", base.trim_end_matches('/'))
     }
 
     pub(crate) fn routing_key(&self) -> Result<&str, Fault> {
@@ -164,7 +163,7 @@ fn address(of: &Map<String, Value>, name: &str, is_https: bool) -> Option<Option
     let Some(value) = of.get(name) else { return Some(None) };
     let address = value.as_str()?;
     let is_good = (address.starts_with("https://") || !is_https && address.starts_with("http://"))
-        && address.len() <= ADDRESS_BYTES_MAX
+        && address.len() <= ADDRESS_MAX
         && !address.contains(|one: char| one.is_control() || one.is_whitespace());
     is_good.then(|| Some(address.to_owned()))
 }
@@ -184,7 +183,8 @@ mod tests {
     #[test]
     fn settings_are_taken_and_the_key_may_be_kept_from_format() {
         let settings = read("{}").expect("good");
-        assert!(settings.url().is_err() && settings.routing_key().is_err());
+        assert_eq!(settings.url(), "https://events.pagerduty.com/v2/enqueue");
+        assert!(settings.routing_key().is_err());
         assert_eq!(
             (settings.client.as_str(), settings.on_release),
             ("Campanile", OnRelease::Resolve)
@@ -197,7 +197,7 @@ mod tests {
                 "images":[{"src":"https://h/i.png","href":"http://h","alt":"Load"}]}"#,
         );
         let settings = settings.expect("good");
-        assert_eq!(settings.url().as_deref(), Ok("https://events.eu.pagerduty.com/v2/enqueue"));
+        assert_eq!(settings.url(), "https://events.eu.pagerduty.com/v2/enqueue");
         assert_eq!(settings.routing_key(), Ok("k"));
         assert_eq!((settings.links.len(), settings.images.len()), (2, 1));
     }

@@ -9,8 +9,6 @@ mod answer;
 mod blocks;
 mod bot;
 mod message;
-#[cfg(test)]
-mod samples;
 mod settings;
 
 use campanile_guest::{

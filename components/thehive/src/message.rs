@@ -134,14 +134,14 @@ fn create<'a>(
         r#type: named(&settings.r#type, &alert.producer, "alert"),
         source: named(&settings.source, &context.instance, "campanile"),
         source_ref: &alert.episode,
-        title: short(notice, TITLE_MAX),
+        title: cut::short(notice, TITLE_MAX),
         description: description(alert, context),
         severity,
         date: alert.time.unix_ms,
         tags: tags(alert, context, settings),
         tlp: settings.tlp,
         pap: settings.pap,
-        external_link: alert.link.as_deref().filter(|link| is_address(link)),
+        external_link: alert.link.as_deref().filter(|link| plain::is_address(link, LINK_MAX)),
         case_template: settings.case_template.as_deref(),
         custom_fields: fields.map(|(name, value)| CustomField { name, value }).collect(),
         observables: observables::of(alert, settings),
@@ -201,7 +201,7 @@ fn tags(alert: &Alert, context: &Context, settings: &Settings) -> Vec<String> {
     ];
     let set = settings.tags.iter().map(String::as_str);
     for tag in told.into_iter().chain(state.into_iter().flatten()).chain(set) {
-        let tag = short(&plain::line(tag), TAG_MAX);
+        let tag = cut::short(&plain::line(tag), TAG_MAX);
         if !tag.is_empty() && !tags.contains(&tag) {
             tags.push(tag);
         }
@@ -243,21 +243,6 @@ fn description(alert: &Alert, context: &Context) -> String {
         head.push_str(&format!("{}\n\n", escaped(&text, room)));
     }
     head + &tail
-}
-
-fn is_address(link: &str) -> bool {
-    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
-        && link.encode_utf16().count() <= LINK_MAX
-        && plain::line(link) == link
-        && !link.contains(char::is_whitespace)
-}
-
-/// At most `max` UTF-16 code units, with an ellipsis where it was cut.
-fn short(text: &str, max: usize) -> String {
-    if cut::utf16(text, max).len() == text.len() {
-        return text.to_owned();
-    }
-    format!("{}\u{2026}", cut::utf16(text, max.saturating_sub(1)))
 }
 
 fn json_of(value: &impl Serialize) -> Vec<u8> {

@@ -104,7 +104,7 @@ impl Default for LimitsConfig {
     fn default() -> Self {
         Self {
             call_cpu_ms: count(50),
-            call_wall_ms: count(60_000),
+            call_wall_ms: count(180_000),
             store_memory_bytes: size(16 << 20),
             store_table_elements: size(20_000),
             store_handles_count: size(1000),

@@ -42,7 +42,12 @@ impl<'a> Open<'a> {
     /// Whether to try at once with other tokens: the service does not know who we are, so nothing
     /// was delivered, and one that was kept for a while may be the reason.
     pub(super) fn wants_other_tokens(&self, told: &Told, dispatch: &Dispatch) -> bool {
-        let is_denied = told.seen.status == Some(401) && !told.seen.unanswered;
+        // A protocol of its own has no status: what the component says of it counts there.
+        let is_denied = match told.seen.status {
+            Some(status) => status == 401,
+            None => told.seen.origin.is_some(),
+        };
+        let is_denied = is_denied && !told.seen.unanswered;
         let is_misconfigured = |verdict: &kind::Verdict| {
             matches!(verdict, kind::Verdict::Failed(kind::Failure::Misconfigured(_)))
         };

@@ -18,6 +18,8 @@ use crate::delivery::Delivery;
 
 pub type Context = kind::Context;
 
+/// What is pure has nobody to wait for.
+const WALL_MAX: Duration = Duration::from_secs(60);
 const SUMMARY_BYTES_MAX: usize = 1 << 10;
 const DETAIL_BYTES_MAX: usize = 1 << 10;
 const NOTES_COUNT_MAX: usize = 64;
@@ -67,7 +69,7 @@ impl Formatting {
         Ok(Self {
             session,
             batch_max: kind.batch_max(),
-            wall: runtime.limits.call_wall,
+            wall: runtime.limits.call_wall.min(WALL_MAX),
             withheld: kind.withheld,
         })
     }
@@ -126,7 +128,7 @@ pub(super) async fn describe(
 ) -> Result<kind::Descriptor, Fault> {
     let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
     let mut session = Session::open(runtime, pre, guest).await?;
-    let wall = runtime.limits.call_wall;
+    let wall = runtime.limits.call_wall.min(WALL_MAX);
     let descriptor = session
         .call(wall, |instance, store| instance.campanile_endpoint_kind().call_describe(store))
         .await

@@ -2,13 +2,14 @@
 
 use campanile::delivery::Delivery;
 use campanile::runtime::bindings::kind::Fault;
-use campanile::runtime::{Context, Draft, Formatting, Made};
+use campanile::runtime::{Context, Draft, Formatting, Made, Manifest};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
-    Held, KindRef, Stage, deliver, deliveries, equal, fill, kind_settings, purpose, with_previous,
+    Held, KindRef, Stage, deliver, deliveries, equal, fill, kind_settings, purpose, secrets,
+    with_previous,
 };
 
 /// Where nothing is sent to.
@@ -16,7 +17,7 @@ const ORIGIN: &str = "http://127.0.0.1:9";
 
 pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held {
     let deliveries = with_previous(case, deliveries(case)?);
-    let context = context(case)?;
+    let context = context(case, &kind.manifest)?;
     let mut formatting =
         Formatting::open(&stage.runtime, kind).await.map_err(|fault| fault.to_string())?;
     let made = whole(&mut formatting, &deliveries, &context).await?;
@@ -90,11 +91,11 @@ fn check(draft: &Draft, expected: &Value) -> Held {
     Ok(())
 }
 
-fn context(case: &Value) -> Result<Context, String> {
+fn context(case: &Value, manifest: &Manifest) -> Result<Context, String> {
     let purpose = purpose(&case["context"]["purpose"])?;
     let omitted = case["context"]["omitted"].as_u64().unwrap_or(0);
     Ok(Context {
-        settings: Value::Object(kind_settings(case, ORIGIN)).to_string(),
+        settings: without_secrets(&kind_settings(case, ORIGIN), manifest),
         recipient_id: "1".to_owned(),
         recipient_name: "case".to_owned(),
         endpoint_id: "1".to_owned(),
@@ -108,6 +109,15 @@ fn context(case: &Value) -> Result<Context, String> {
         group: Vec::new(),
         extra: Vec::new(),
     })
+}
+
+/// As the engine hands them to `format`. Secrets that cannot be what they should are left as they
+/// are, for the component to refuse.
+fn without_secrets(settings: &Map<String, Value>, manifest: &Manifest) -> String {
+    match secrets::taken(manifest, settings, &[ORIGIN.to_owned()]) {
+        Ok((_, template)) => template.for_format().to_owned(),
+        Err(_) => Value::Object(settings.clone()).to_string(),
+    }
 }
 
 /// `id.0`, `fingerprint.0`, `episode.0`, `received.0`.

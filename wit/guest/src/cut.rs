@@ -28,6 +28,14 @@ pub fn utf16(text: &str, max: usize) -> &str {
     text
 }
 
+/// At most `max` UTF-16 code units, the last of them an ellipsis where there was more.
+pub fn short(text: &str, max: usize) -> String {
+    if utf16(text, max).len() == text.len() {
+        return text.to_owned();
+    }
+    format!("{}\u{2026}", utf16(text, max.saturating_sub(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ pub mod plain;
 pub mod raw;
 pub mod retry_after;
 pub mod rfc5424;
+pub mod samples;
 pub mod settings;
 pub mod span;
 pub mod story;

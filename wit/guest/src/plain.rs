@@ -39,6 +39,15 @@ pub fn lines(text: &str) -> String {
     lines
 }
 
+/// A web address that can stand where a service wants one: `http` or `https`, at most `max` UTF-16
+/// code units, without blanks and controls.
+pub fn is_address(link: &str, max: usize) -> bool {
+    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
+        && link.encode_utf16().count() <= max
+        && line(link) == link
+        && !link.contains(char::is_whitespace)
+}
+
 /// CR, VT and FF too, NEL, and the separators of Unicode.
 fn is_line_break(one: char) -> bool {
     matches!(one, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')

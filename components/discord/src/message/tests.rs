@@ -1,11 +1,9 @@
-mod samples;
-
+use campanile_guest::samples::{alert, context, filled, instant};
 use campanile_guest::{Kind, Purpose};
 use serde_json::Value;
 
 use super::*;
 use crate::{Discord, settings};
-use samples::{alert, context, filled, instant};
 
 const ID: &str = "123456789012345678";
 

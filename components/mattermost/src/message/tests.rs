@@ -1,11 +1,9 @@
-mod samples;
-
+use campanile_guest::samples::{alert, context, filled};
 use campanile_guest::{Formatted, Kind, Purpose};
 use serde_json::Value;
 
 use super::*;
 use crate::{Mattermost, settings};
-use samples::{alert, context, filled};
 
 /// What older servers take of attachments, in characters.
 const ATTACHMENTS_MAX: usize = 7900;

@@ -1,11 +1,9 @@
-mod samples;
-
+use campanile_guest::samples::{alert, context, filled, instant};
 use campanile_guest::{Kind, Severity};
 use serde_json::Value;
 
 use super::*;
 use crate::{Teams, settings};
-use samples::{alert, context, filled, instant};
 
 const HOSTILE: [&str; 9] = [
     "<at>Jane</at> &lt;at&gt;Jane&lt;/at&gt; @everyone <!channel>",

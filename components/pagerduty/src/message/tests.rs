@@ -1,12 +1,10 @@
-mod samples;
-
+use campanile_guest::samples::{self, alert, context, filled};
 use campanile_guest::{Alert, Kind, Severity};
 use serde_json::Value;
 
 use super::*;
 use crate::event::EVENT_BYTES_MAX;
 use crate::{PagerDuty, settings};
-use samples::{alert, context, filled};
 
 #[test]
 fn a_severity_becomes_one_of_the_four_words() {

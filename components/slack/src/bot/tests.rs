@@ -39,7 +39,7 @@ fn what_is_told_again_goes_where_the_settings_say() {
     ];
     for (more, action, previous, method, expected) in table {
         let shown = format!("{more} {action:?} {previous:?}");
-        let mut alert = crate::samples::alert();
+        let mut alert = campanile_guest::samples::alert();
         alert.action = action;
         let subject = Subject { alert, previous: previous.map(Into::into) };
         let mut notes = vec![];
@@ -54,7 +54,7 @@ fn what_is_told_again_goes_where_the_settings_say() {
 
 #[test]
 fn a_sender_is_named_in_what_is_posted_and_not_in_what_is_changed() {
-    let mut alert = crate::samples::alert();
+    let mut alert = campanile_guest::samples::alert();
     alert.action = Action::Release;
     let subject = Subject { alert, previous: Some("C9:1.5".into()) };
     let sender = r#","username":"me","icon_emoji":":bell:""#;
@@ -70,7 +70,7 @@ fn a_sender_is_named_in_what_is_posted_and_not_in_what_is_changed() {
 
 #[test]
 fn without_a_channel_the_recipient_is_at_fault() {
-    let alert = crate::samples::alert();
+    let alert = campanile_guest::samples::alert();
     let text = r#"{"mode":"bot","api_base":"https://h/api"}"#;
     let Way::Bot(bot) = settings::read(text).expect("settings").way else { panic!("no bot") };
     let fault = head(&Subject { alert, previous: None }, &bot, &mut vec![]).expect_err("nowhere");

@@ -3,8 +3,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::blocks::{ELEMENTS_MAX, FIELDS_MAX, HEADER_MAX};
-use crate::samples::{alert, context, filled, instant, party};
 use crate::{Slack, settings};
+use campanile_guest::samples::{alert, context, filled, instant, party};
 
 #[test]
 fn a_release_says_that_it_is_over_since_when_and_how_long_it_lasted() {

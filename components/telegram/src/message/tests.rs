@@ -1,11 +1,9 @@
-mod samples;
-
+use campanile_guest::samples::{alert, context, filled};
 use campanile_guest::{Formatted, Kind, Purpose};
 use serde_json::Value;
 
 use super::*;
 use crate::{Telegram, settings};
-use samples::{alert, context, filled};
 
 #[test]
 fn whatever_an_alert_holds_it_comes_out_as_text_within_the_limit() {

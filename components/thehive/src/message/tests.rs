@@ -1,10 +1,8 @@
-mod samples;
-
+use campanile_guest::samples::{alert, context, filled, instant, party};
 use campanile_guest::{Instant, Kind, Party};
 
 use super::*;
 use crate::{TheHive, settings};
-use samples::{alert, context, filled, instant, party};
 
 #[test]
 fn a_severity_becomes_a_number_from_1_to_4_unless_the_recipient_has_its_own() {

@@ -1,13 +1,11 @@
-mod samples;
-
 use std::slice::from_ref;
 
+use campanile_guest::samples::{alert, context, filled, instant};
 use campanile_guest::{Kind, Purpose};
 use serde_json::Value;
 
 use super::*;
 use crate::{Wechat, settings};
-use samples::{alert, context, filled, instant};
 
 const SORTS: [&str; 3] = ["markdown", "text", "markdown_v2"];
 

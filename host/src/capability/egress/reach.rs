@@ -123,7 +123,10 @@ pub fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, Rea
             .ok_or_else(|| ReachError::NotUrl { template: template.to_owned() })?;
         filled.push_str(before);
         match settings.get(name) {
-            Some(Value::String(text)) if !text.is_empty() => filled.push_str(text),
+            Some(Value::String(text)) if !text.is_empty() => {
+                let text = after_scheme(&filled, text);
+                filled.push_str(text);
+            }
             Some(Value::Number(number)) => filled.push_str(&number.to_string()),
             _ => return Err(ReachError::Missing { setting: name.to_owned() }),
         }
@@ -131,6 +134,14 @@ pub fn fill(template: &str, settings: &Map<String, Value>) -> Result<String, Rea
     }
     filled.push_str(rest);
     Ok(filled)
+}
+
+/// A host may be written as a URL, `smtp://mail.example`: the template says how it is spoken to.
+fn after_scheme<'t>(filled: &str, text: &'t str) -> &'t str {
+    match text.split_once("://") {
+        Some((_, host)) if filled.ends_with("://") => host,
+        _ => text,
+    }
 }
 
 /// Why an endpoint's reach is not known. Names settings, never their values.

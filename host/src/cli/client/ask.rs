@@ -10,9 +10,9 @@ use url::form_urlencoded;
 
 /// Enough for whatever the engine answers out of its store.
 const WITHIN: Duration = Duration::from_secs(30);
-/// Enough for a component that probes a service, formats and delivers, each with the time that
-/// `limits.call_wall_ms` gives it by default.
-const WITHIN_SLOW: Duration = Duration::from_secs(240);
+/// Enough for a component that probes a service, formats and delivers, each with the longest time
+/// that `limits.call_wall_ms` gives it.
+const WITHIN_SLOW: Duration = Duration::from_secs(440);
 
 #[derive(Debug)]
 pub(in crate::cli) struct Ask {

@@ -1,8 +1,8 @@
-//! What the tests of messages tell about: one plain alert, and one that is full of a text.
+//! What the tests of components tell about: one plain alert, and one that is full of a text.
 
-use campanile_guest::{Action, Alert, Context, Flow, Instant, Party, Purpose, Severity, Traffic};
+use crate::{Action, Alert, Context, Flow, Instant, Party, Purpose, Severity, Traffic};
 
-pub(super) fn context() -> Context {
+pub fn context() -> Context {
     Context {
         settings: "{}".into(),
         recipient_id: "1".into(),
@@ -20,7 +20,7 @@ pub(super) fn context() -> Context {
     }
 }
 
-pub(super) fn alert() -> Alert {
+pub fn alert() -> Alert {
     Alert {
         id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
         fingerprint: "00".repeat(16),
@@ -49,7 +49,7 @@ pub(super) fn alert() -> Alert {
 }
 
 /// An alert that has `text` wherever a text can be.
-pub(super) fn filled(text: &str) -> Alert {
+pub fn filled(text: &str) -> Alert {
     let party = party(text);
     let flow = Flow {
         client: party.clone(),
@@ -81,7 +81,7 @@ pub(super) fn filled(text: &str) -> Alert {
 }
 
 /// A party that has `text` wherever a text can be.
-pub(super) fn party(text: &str) -> Party {
+pub fn party(text: &str) -> Party {
     Party {
         ip: text.into(),
         port: Some(65_535),
@@ -99,7 +99,7 @@ pub(super) fn party(text: &str) -> Party {
     }
 }
 
-pub(super) fn instant(hour: u64, minute: u64) -> Instant {
+pub fn instant(hour: u64, minute: u64) -> Instant {
     let at = format!("2026-11-24T{hour:02}:{minute:02}:00.000");
     let unix_ms = 1_795_478_400_000 + (hour * 60 + minute) * 60_000;
     Instant { unix_ms, utc: format!("{at}Z"), local: format!("{at}+00:00") }
