@@ -14,7 +14,7 @@ pub(super) fn add(environment: &mut Environment<'static>) {
         if is_there && !is_empty { value } else { other }
     });
     environment.add_filter("truncate", truncate);
-    environment.add_filter("join", join);
+    environment.add_filter("join", |value: Value, between: &str| join(&value, between));
     environment.add_filter("length", |value: Value| match value.as_str() {
         Some(text) => text.chars().count(),
         None => value.len().unwrap_or(0),
@@ -31,7 +31,7 @@ fn truncate(text: &str, chars: usize) -> String {
 }
 
 /// The texts of a list, or `name=value` of a table, with a text between them.
-fn join(value: Value, between: &str) -> Result<String, Error> {
+fn join(value: &Value, between: &str) -> Result<String, Error> {
     let mut joined = String::new();
     let is_table = value.kind() == ValueKind::Map;
     for (at, one) in value.try_iter()?.enumerate() {
