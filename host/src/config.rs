@@ -45,6 +45,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Name of this instance, as messages show it. Default: the machine's host name.
     pub instance: String,
+    /// A page about this instance, `http` or `https`: messages lead there. Default none.
+    pub instance_link: Option<String>,
     /// IANA time zone in which messages show instants. Default `UTC`.
     pub zone: String,
     /// Language tag (BCP 47) of messages. Default `en`.
@@ -179,6 +181,7 @@ impl fmt::Display for List<'_> {
 #[serde(deny_unknown_fields, default)]
 struct Top {
     instance: Option<String>,
+    instance_link: Option<String>,
     zone: String,
     locale: String,
     data_dir: PathBuf,
@@ -201,6 +204,7 @@ impl Default for Top {
     fn default() -> Self {
         Self {
             instance: None,
+            instance_link: None,
             zone: "UTC".into(),
             locale: "en".into(),
             data_dir: "data".into(),
@@ -255,6 +259,12 @@ impl Top {
         if self.instance.as_ref().is_some_and(|name| !is_label(name, 255)) {
             reading.problem("instance", "expected 1 to 255 printable characters");
         }
+        if self.instance_link.as_ref().is_some_and(|link| !is_link(link)) {
+            reading.problem(
+                "instance_link",
+                "expected a URL, `http://` or `https://`, without a user",
+            );
+        }
         if jiff::tz::TimeZone::get(&self.zone).is_err() {
             reading.problem(
                 "zone",
@@ -285,6 +295,7 @@ impl Top {
             granted: serde_json::Value::Null,
             path: path.to_owned(),
             instance: self.instance.unwrap_or_else(host_name),
+            instance_link: self.instance_link,
             zone: self.zone,
             locale: self.locale,
             components_dir: plain_path(&base.join(&self.components_dir)),
@@ -341,6 +352,11 @@ fn plain_path(path: &Path) -> PathBuf {
         }
     }
     if plain.as_os_str().is_empty() { ".".into() } else { plain }
+}
+
+fn is_link(text: &str) -> bool {
+    let url = url::Url::parse(text);
+    url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
 }
 
 fn is_label(text: &str, chars_max: usize) -> bool {

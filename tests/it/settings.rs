@@ -28,8 +28,16 @@ async fn a_secret_that_cannot_work_is_refused_when_it_is_saved_and_never_quoted(
         ("msteams", json!({ "webhook_url": teams }), "settings.webhook_url"),
         ("telegram", json!({ "bot_token": "hunter2" }), "settings.bot_token"),
         ("pagerduty", json!({ "routing_key": "hunter2" }), "settings.routing_key"),
-        ("discord", json!({ "webhook_url": "https://discord.com/hunter2" }), "settings.webhook_url"),
-        ("mattermost", json!({ "url": "https://h.example", "token": "hunter 2" }), "settings.token"),
+        (
+            "discord",
+            json!({ "webhook_url": "https://discord.com/hunter2" }),
+            "settings.webhook_url",
+        ),
+        (
+            "mattermost",
+            json!({ "url": "https://h.example", "token": "hunter 2" }),
+            "settings.token",
+        ),
     ];
     for (kind, settings, place) in table {
         let endpoint = json!({ "name": "e", "kind": kind, "settings": settings });
@@ -43,4 +51,14 @@ async fn a_secret_that_cannot_work_is_refused_when_it_is_saved_and_never_quoted(
         assert!(errors.iter().any(is_there), "{kind} {settings}: {text}");
         assert!(!text.contains("hunter"), "{kind}: {text}");
     }
+}
+
+#[tokio::test]
+async fn every_kind_that_came_with_the_engine_can_be_used() {
+    let engine = Site::new().await.start().await;
+    let listed = engine.get("/v1/components").await.json();
+    let components = listed["components"].as_array().cloned().unwrap_or_default();
+    assert!(components.len() > 10, "{listed}");
+    let broken: Vec<_> = components.iter().filter(|one| one["state"] != "built-in").collect();
+    assert!(broken.is_empty(), "{broken:?}");
 }

@@ -4,7 +4,9 @@ use axum::extract::{FromRequestParts, Request};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::error::Category;
 
 use super::guard::Admitted;
 use super::problem::{Place, Problem};
@@ -50,12 +52,28 @@ pub(super) async fn json(request: Request) -> Result<(HeaderMap, Value), Problem
     let (head, body) = request.into_parts();
     body::layout(&head.headers)?;
     let bytes = body::read(body, BODY_BYTES_MAX).await?;
-    let value = serde_json::from_slice(&bytes).map_err(|error| {
-        let expected = "JSON".to_owned();
-        let bad = BadBody { line: error.line(), column: error.column(), expected };
-        Problem::bad_input(vec![Place::Body(bad)], "the body is not JSON; correct it")
-    })?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| not_json(&error))?;
     Ok((head.headers, value))
+}
+
+/// The body as it was written, so that what it quotes keeps its bytes. `expected` describes it.
+pub(super) async fn read<T: DeserializeOwned>(
+    request: Request,
+    expected: &str,
+) -> Result<T, Problem> {
+    let (head, body) = request.into_parts();
+    body::layout(&head.headers)?;
+    let bytes = body::read(body, BODY_BYTES_MAX).await?;
+    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        Category::Data => Problem::bad_request(expected),
+        _ => not_json(&error),
+    })
+}
+
+fn not_json(error: &serde_json::Error) -> Problem {
+    let expected = "JSON".to_owned();
+    let bad = BadBody { line: error.line(), column: error.column(), expected };
+    Problem::bad_input(vec![Place::Body(bad)], "the body is not JSON; correct it")
 }
 
 /// Which version must be there: `If-Match` and `If-None-Match` (RFC 9110, 13.1).

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -74,7 +75,7 @@ pub(super) struct PreviewAsked {
     alert: Option<String>,
     /// Alerts as their producer sends them; without any, a sample alert.
     #[schema(value_type = Option<Vec<Object>>, max_items = 1000)]
-    alerts: Option<Vec<Value>>,
+    alerts: Option<Vec<Box<RawValue>>>,
     /// How `alerts` are written. Default `native`.
     producer: Option<Producer>,
 }
@@ -165,14 +166,10 @@ pub(super) async fn preview(
     asker: Asker,
     request: Request,
 ) -> Result<Json<PreviewAnswer>, Problem> {
-    let (_, value) = asked::json(request).await?;
-    let asked: PreviewAsked = serde_json::from_value(value).map_err(|_| {
-        Problem::bad_request(
-            "expected an object with, if wanted, `recipient`, `endpoint`, `kind`, \
-             `endpoint_settings`, `recipient_settings`, `filter`, `templates`, `alert`, `alerts` \
-             and `producer`",
-        )
-    })?;
+    let expected = "expected an object with, if wanted, `recipient`, `endpoint`, `kind`, \
+                    `endpoint_settings`, `recipient_settings`, `filter`, `templates`, `alert`, \
+                    `alerts` and `producer`";
+    let asked: PreviewAsked = asked::read(request, expected).await?;
     let alerts = alerts(&api, asker.tenant, &asked).await?;
     let unsaved = unsaved(&asked)?;
     let target = Target {
@@ -240,19 +237,20 @@ async fn alerts(
     if given.len() > ALERTS_MAX {
         return Err(Problem::bad_request(format!("`alerts`: expected at most {ALERTS_MAX}")));
     }
+    let given = given.iter().map(|one| one.get()).collect::<Vec<_>>().join(",");
     let arrival = arrival(api, tenant);
     let read = match asked.producer.unwrap_or_default() {
         Producer::Native => {
-            let body = Value::from(given.clone()).to_string();
+            let body = format!("[{given}]");
             native::read(body.as_bytes(), false, &arrival).map_err(bad_body)?
         }
         Producer::Ntopng => {
-            let body = json!({ "version": "0.2", "alerts": given }).to_string();
+            let body = format!(r#"{{"version":"0.2","alerts":[{given}]}}"#);
             let envelope = ntopng::read(body.as_bytes(), &arrival).map_err(bad_body)?;
             envelope.alerts.into_iter().map(Ok).collect()
         }
         Producer::Alertmanager => {
-            let body = json!({ "version": "4", "alerts": given }).to_string();
+            let body = format!(r#"{{"version":"4","alerts":[{given}]}}"#);
             alertmanager::read(body.as_bytes(), &arrival).map_err(bad_body)?
         }
     };

@@ -57,6 +57,7 @@ pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
     })?;
     let site = Site {
         instance: config.instance.clone(),
+        link: config.instance_link.clone(),
         locale: config.locale.clone(),
         zone_name: config.zone.clone(),
         zone,

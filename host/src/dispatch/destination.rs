@@ -82,6 +82,8 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 pub struct Site {
     pub instance: String,
+    /// A page about it.
+    pub link: Option<String>,
     pub locale: String,
     /// IANA name of `zone`.
     pub zone_name: String,
@@ -116,7 +118,7 @@ impl Destination {
             recipient_name: name.to_owned(),
             endpoint_id: endpoint.id.to_string(),
             instance: site.instance.clone(),
-            instance_link: None,
+            instance_link: site.link.clone(),
             engine: concat!("campanile/", env!("CARGO_PKG_VERSION")).to_owned(),
             zone: site.zone_name.clone(),
             locale: site.locale.clone(),

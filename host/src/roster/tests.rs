@@ -62,6 +62,7 @@ fn kinds() -> Kinds {
     let site = Site {
         instance: "test".to_owned(),
         locale: "en".to_owned(),
+        link: None,
         zone_name: "UTC".to_owned(),
         zone: TimeZone::UTC,
     };

@@ -66,6 +66,7 @@ impl StandIn {
         let site = Site {
             instance: "test".to_owned(),
             locale: "en".to_owned(),
+            link: None,
             zone_name: "UTC".to_owned(),
             zone: TimeZone::UTC,
         };
