@@ -139,6 +139,7 @@ impl Stage {
         let site = Site {
             instance: "bench".into(),
             locale: "en".into(),
+            link: None,
             zone_name: "UTC".into(),
             zone: TimeZone::UTC,
         };

@@ -26,5 +26,6 @@ mod roster;
 mod runtime;
 mod schemathesis;
 mod secrets;
+mod settings;
 mod timeouts;
 mod trials;

@@ -97,10 +97,12 @@ fn description(alert: &Alert) -> String {
     parts.join("\n")
 }
 
-/// When in the recipient's zone, of what sort, and from where.
+/// Of what sort, and from where. When it was Discord writes behind it; where it cannot, it stands
+/// before.
 fn footer(alert: &Alert, context: &Context) -> String {
+    let when = if timestamp(alert).is_some() { String::new() } else { story::when(alert) };
     let producer = format!("by {}", plain::line(&alert.producer));
-    let parts = [story::when(alert), story::sort(alert), producer, plain::line(&context.instance)];
+    let parts = [when, story::sort(alert), producer, plain::line(&context.instance)];
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     literal(&parts.join(" \u{b7} "), FOOTER_MAX)
 }

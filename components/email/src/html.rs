@@ -1,10 +1,11 @@
-//! A mail as HTML, for mail programs: no style sheet, no script, nothing that is fetched.
+//! A mail as HTML, for mail programs: no script, nothing that is fetched, and one rule of style,
+//! without which all can be read too.
 //!
 //! Promise: nothing that came with an alert is markup in it, and only its own `link`, http or https,
 //! is a link. Where colors are set, text and ground are set together; everything else has those of
 //! the mail program, so that it can be read on light and on dark.
 
-use campanile_guest::{Alert, Context, color, plain, story};
+use campanile_guest::{Action, Alert, Context, Severity, color, plain, story};
 
 use crate::text::{self, shortened};
 
@@ -23,6 +24,11 @@ const PAGE: &str = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,
                     font-size:15px;line-height:1.5";
 /// As far from white as from black.
 const GRAY: &str = "#757575";
+/// The same where the ground is dark, and dark gray in most programs.
+const GRAY_ON_DARK: &str = "#8a8a8a";
+
+/// The shared red is too light for white letters.
+const RED: &str = "#C0392B";
 
 /// `is_alone`: there is no text part that has the rest, so nothing is cut.
 pub(crate) fn body(alerts: &[&Alert], context: &Context, title: &str, is_alone: bool) -> String {
@@ -31,8 +37,12 @@ pub(crate) fn body(alerts: &[&Alert], context: &Context, title: &str, is_alone: 
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"supported-color-schemes\" content=\"light dark\">\n<title>",
+         <meta name=\"supported-color-schemes\" content=\"light dark\">\n",
     );
+    html.push_str(&format!(
+        "<style>@media (prefers-color-scheme:dark){{.gray{{color:{GRAY_ON_DARK} !important}}}}</style>\n\
+         <title>"
+    ));
     push_escaped(&mut html, title);
     html.push_str("</title>\n</head>\n<body style=\"margin:0;padding:0\">\n<div style=\"");
     html.push_str(PAGE);
@@ -45,17 +55,19 @@ pub(crate) fn body(alerts: &[&Alert], context: &Context, title: &str, is_alone: 
     for alert in alerts {
         push_card(&mut html, alert, context, is_alone);
     }
-    html.push_str(&format!("<p style=\"margin:0;font-size:12px;color:{GRAY}\">"));
+    html.push_str(&format!("<p class=\"gray\" style=\"margin:0;font-size:12px;color:{GRAY}\">"));
     push_escaped(&mut html, &text::origin(alerts, context));
     if let Some(link) = context.instance_link.as_deref().and_then(address) {
-        html.push_str(&format!(" &middot; <a href=\"{link}\" style=\"color:{GRAY}\">Open</a>"));
+        html.push_str(&format!(
+            " &middot; <a class=\"gray\" href=\"{link}\" style=\"color:{GRAY}\">Open</a>"
+        ));
     }
     html.push_str("</p>\n</div>\n</body>\n</html>\n");
     html
 }
 
 fn push_card(html: &mut String, alert: &Alert, context: &Context, is_alone: bool) {
-    let (ground, ink) = (color::hex(alert.action, alert.severity), ink(alert));
+    let (ground, ink) = (ground(alert), ink(alert));
     let is_full = is_alone || html.len() < FULL_BYTES_MAX;
     html.push_str(&format!(
         "<div style=\"margin:0 0 16px;border:1px solid {ground};border-radius:6px;overflow:hidden\">\n\
@@ -100,7 +112,8 @@ fn push_details(html: &mut String, alert: &Alert, is_alone: bool) {
     ));
     for (name, value) in text::facts(alert) {
         html.push_str(&format!(
-            "<tr><td style=\"padding:2px 14px 2px 0;vertical-align:top;color:{GRAY}\">"
+            "<tr><td class=\"gray\" \
+             style=\"padding:2px 14px 2px 0;vertical-align:top;color:{GRAY}\">"
         ));
         push_escaped(html, &shortened(&name, VALUE_CHARS_MAX));
         html.push_str(
@@ -111,6 +124,13 @@ fn push_details(html: &mut String, alert: &Alert, is_alone: bool) {
         html.push_str("</td></tr>\n");
     }
     html.push_str("</table>\n");
+}
+
+fn ground(alert: &Alert) -> String {
+    match (alert.action, alert.severity) {
+        (Action::Store | Action::Engage, Severity::Critical) => RED.to_owned(),
+        (action, severity) => color::hex(action, severity),
+    }
 }
 
 /// Black or white, whichever stands out more on the alert's color.
@@ -185,7 +205,7 @@ mod tests {
         alert.title = evil.into();
         alert.text = evil.into();
         alert.interface_name = Some(evil.into());
-        alert.labels = vec![(evil.into(), evil.into())];
+        alert.labels = vec![(evil.into(), format!("{evil}!"))];
         alert.annotations = vec![(evil.into(), evil.into())];
         alert.link = Some(format!("https://h/{evil}"));
         let html = body(&[&alert], &context(), evil, false);
@@ -218,6 +238,31 @@ mod tests {
         }
         assert!(address(&format!("https://h/{}", "x".repeat(1990))).is_some());
         assert!(address(&format!("https://h/{}", "x".repeat(1991))).is_none());
+    }
+
+    #[test]
+    fn letters_stand_out_on_every_color() {
+        use Severity::{Alert, Critical, Debug, Emergency, Error, Info, None, Notice, Warning};
+        let all = [None, Debug, Info, Notice, Warning, Error, Critical, Alert, Emergency];
+        let mut alert = alert("01JD8Q5W3V9T6Z0M4K2N7P1R5S");
+        for (action, severity) in
+            all.into_iter().flat_map(|one| [(Action::Engage, one), (Action::Release, one)])
+        {
+            (alert.action, alert.severity) = (action, severity);
+            let (ground, ink) = (luminance(&ground(&alert)), luminance(ink(&alert)));
+            let contrast = (ground.max(ink) + 0.05) / (ground.min(ink) + 0.05);
+            assert!(contrast >= 4.5, "{action:?} {severity:?}: {contrast}");
+        }
+    }
+
+    /// As WCAG 2 has it.
+    fn luminance(color: &str) -> f64 {
+        let part = |at: usize| {
+            let level = u8::from_str_radix(&color[at..at + 2], 16).expect("hex");
+            let level = f64::from(level) / 255.0;
+            if level <= 0.04045 { level / 12.92 } else { ((level + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
     }
 
     #[test]

@@ -25,7 +25,9 @@ use crate::{answer, html, text, thread};
 
 const CONTENT_TYPE: &str = "message/rfc822";
 
-/// Programs show less, and some cut what is longer.
+/// What an alert may take of a subject: programs show less. How long it lasted always stays.
+const NOTICE_CHARS_MAX: usize = 120;
+/// With all that stands before; some programs cut what is longer.
 const SUBJECT_CHARS_MAX: usize = 200;
 
 /// How far a producer's clock may be from ours, in milliseconds: what comes from further away looks
@@ -141,7 +143,8 @@ fn subject(alerts: &[&Alert], context: &Context) -> String {
             worst = alert;
         }
     }
-    let notice = story::notice(worst, context.purpose);
+    let max = if is_over(worst) { SUBJECT_CHARS_MAX } else { NOTICE_CHARS_MAX };
+    let notice = shortened(&story::notice(worst, context.purpose), max);
     let of = if context.purpose == Purpose::Digest { "Digest of " } else { "" };
     match alerts.len() {
         1 if of.is_empty() => notice,

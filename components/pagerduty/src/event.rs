@@ -28,8 +28,9 @@ pub(crate) fn of(alert: &Alert, context: &Context, settings: &Settings) -> Vec<u
         return format!(r#"{{"event_action":"resolve","dedup_key":{key}}}"#).into_bytes();
     }
     let link = alert.link.as_deref().filter(|link| plain::is_address(link, ADDRESS_MAX));
-    let of_alert = link.map(|href| Link { href: href.to_owned(), text: Some("Alert".into()) });
-    let client_url = [settings.client_url.as_deref(), context.instance_link.as_deref(), link];
+    let of_alert =
+        link.map(|href| Link { href: href.to_owned(), text: Some("Open the alert".into()) });
+    let client_url = [settings.client_url.as_deref(), context.instance_link.as_deref()];
     let name = |set: &Option<String>, told: Option<&str>| {
         let name = plain::line(set.as_deref().or(told).unwrap_or_default());
         (!name.is_empty()).then(|| cut::short(&name, NAME_MAX))
@@ -41,7 +42,9 @@ pub(crate) fn of(alert: &Alert, context: &Context, settings: &Settings) -> Vec<u
         client_url: client_url
             .into_iter()
             .flatten()
-            .find(|address| plain::is_address(address, ADDRESS_MAX)),
+            .find(|address| plain::is_address(address, ADDRESS_MAX))
+            // It is among the links already.
+            .filter(|address| Some(*address) != link),
         payload: Payload {
             summary: cut::short(&story::notice(alert, context.purpose), SUMMARY_MAX),
             source: source(alert, context),

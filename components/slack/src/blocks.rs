@@ -1,7 +1,8 @@
 //! The parts of Block Kit that a message here is made of, and how much each takes.
 //!
 //! Promise: no object is built that Slack refuses for its length. Texts go into `plain_text`
-//! objects, in which nothing is markup; `mrkdwn` is for words of our own, mentions and links.
+//! objects and into texts of `rich_text`, in which nothing is markup; `mrkdwn` is for mentions and
+//! links.
 //!
 //! Source: <https://docs.slack.dev/reference/block-kit/blocks>.
 
@@ -11,24 +12,15 @@ use serde::Serialize;
 /// Slack's own bounds, in characters and in counts.
 pub(crate) const HEADER_MAX: usize = 150;
 pub(crate) const SECTION_MAX: usize = 3000;
-pub(crate) const FIELDS_MAX: usize = 10;
 pub(crate) const ELEMENTS_MAX: usize = 10;
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(crate) enum Block {
-    Header {
-        text: Text,
-    },
-    Section {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<Text>,
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        fields: Vec<Text>,
-    },
-    Context {
-        elements: Vec<Text>,
-    },
+    Header { text: Text },
+    Section { text: Text },
+    RichText { elements: [Rich; 1] },
+    Context { elements: Vec<Text> },
 }
 
 #[derive(Debug, Serialize)]
@@ -38,6 +30,28 @@ pub(crate) enum Text {
     PlainText { text: String, emoji: bool },
     /// `verbatim: true`: no address, name or channel in it becomes a link.
     Mrkdwn { text: String, verbatim: bool },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Rich {
+    RichTextSection { elements: Vec<Run> },
+}
+
+/// Letters of one style, shown as they are: a link, a mention or an emoji is a type of its own there.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Run {
+    Text {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        style: Option<Style>,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Style {
+    bold: bool,
 }
 
 impl Text {
@@ -59,18 +73,23 @@ impl Block {
     }
 
     pub(crate) fn section(text: Text) -> Self {
-        Self::Section { text: Some(text), fields: vec![] }
+        Self::Section { text }
     }
 
-    /// Names and values in two columns, one below the other where the screen is narrow.
+    /// A name in bold and its value in each line, whatever the width of the screen.
     pub(crate) fn table<'a>(
         rows: impl Iterator<Item = (&'a str, String)>,
         value_max: usize,
     ) -> Self {
-        let cells = rows.flat_map(|(name, value)| {
-            [Text::markup(format!("*{name}*")), Text::plain(&value, value_max)]
-        });
-        Self::Section { text: None, fields: cells.take(FIELDS_MAX).collect() }
+        let mut runs = vec![];
+        for (at, (name, value)) in rows.enumerate() {
+            let begin = if at == 0 { "" } else { "\n" };
+            let name = format!("{begin}{name}");
+            runs.push(Run::Text { text: name, style: Some(Style { bold: true }) });
+            let value = format!("  {}", mrkdwn::literal(&value, value_max));
+            runs.push(Run::Text { text: value, style: None });
+        }
+        Self::RichText { elements: [Rich::RichTextSection { elements: runs }] }
     }
 
     /// In small gray letters, one after the other.

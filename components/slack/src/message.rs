@@ -23,7 +23,7 @@ use crate::settings::{Settings, Way};
 /// What a telephone shows of a notification, and some more.
 const NOTICE_MAX: usize = 400;
 const SUMMARY_CHARS_MAX: usize = 200;
-/// Slack takes 2000 in a field.
+/// Of a value beside a name.
 const VALUE_MAX: usize = 500;
 const SHORT_MAX: usize = 200;
 const LABELS_MAX: usize = 1000;
@@ -150,6 +150,9 @@ fn details(alert: &Alert, context: &Context) -> Vec<Block> {
     if !rows.is_empty() {
         blocks.push(Block::table(rows.into_iter(), VALUE_MAX));
     }
+    let page =
+        alert.link.as_deref().and_then(|link| mrkdwn::link(link, "Open the alert", LINK_MAX));
+    blocks.extend(page.map(|page| Block::section(Text::markup(page))));
     blocks.push(Block::context(origin(alert, context).into_iter()));
     let labels = story::labels(alert);
     if !labels.is_empty() {
@@ -158,7 +161,7 @@ fn details(alert: &Alert, context: &Context) -> Vec<Block> {
     blocks
 }
 
-/// When, of what sort, from where, and where to read on.
+/// When, of what sort, and from where.
 fn origin(alert: &Alert, context: &Context) -> Vec<Text> {
     let mut elements = vec![
         Text::plain(&story::when(alert), SHORT_MAX),
@@ -182,9 +185,6 @@ fn origin(alert: &Alert, context: &Context) -> Vec<Text> {
             elements.push(Text::plain(&left_out, SHORT_MAX));
         }
     }
-    let page =
-        alert.link.as_deref().and_then(|link| mrkdwn::link(link, "Open the alert", LINK_MAX));
-    elements.extend(page.map(Text::markup));
     elements
 }
 

@@ -72,7 +72,7 @@ fn message(at: u32, subject: &Subject, context: &Context, settings: &Settings) -
         }
         // Not known by its id: it is created as over, unless TheHive turns out to have it.
         (update, _) => {
-            let create = create(alert, &notice, context, settings);
+            let create = create(alert, context, settings);
             notes.push((QUERY.into(), query(&create)));
             let update = update.map(|update| String::from_utf8_lossy(&update).into_owned());
             notes.extend(update.map(|update| (UPDATE.to_owned(), update)));
@@ -118,12 +118,7 @@ struct CustomField<'a> {
     value: &'a Value,
 }
 
-fn create<'a>(
-    alert: &'a Alert,
-    notice: &str,
-    context: &Context,
-    settings: &'a Settings,
-) -> Create<'a> {
+fn create<'a>(alert: &'a Alert, context: &Context, settings: &'a Settings) -> Create<'a> {
     let named = |set: &Option<String>, told: &str, else_: &str| {
         let name = plain::line(set.as_deref().unwrap_or(told));
         if name.is_empty() { else_.to_owned() } else { cut::utf16(&name, TYPE_MAX).to_owned() }
@@ -134,7 +129,7 @@ fn create<'a>(
         r#type: named(&settings.r#type, &alert.producer, "alert"),
         source: named(&settings.source, &context.instance, "campanile"),
         source_ref: &alert.episode,
-        title: cut::short(notice, TITLE_MAX),
+        title: cut::short(&title(alert, context), TITLE_MAX),
         description: description(alert, context),
         severity,
         date: alert.time.unix_ms,
@@ -145,6 +140,20 @@ fn create<'a>(
         case_template: settings.case_template.as_deref(),
         custom_fields: fields.map(|(name, value)| CustomField { name, value }).collect(),
         observables: observables::of(alert, settings),
+    }
+}
+
+/// How bad, what, and whom it concerns; all else is in the description.
+fn title(alert: &Alert, context: &Context) -> String {
+    let headline = story::headline(alert, context.purpose);
+    match &story::rows(alert)[..] {
+        [] => headline,
+        [("From", client), ("To", server), ..] => {
+            // Without names and roles, which stand behind the address.
+            let address = |party: &str| party.split(" (").next().unwrap_or_default().to_owned();
+            format!("{headline}: {} -> {}", address(client), address(server))
+        }
+        [(_, whom), ..] => format!("{headline}: {whom}"),
     }
 }
 
@@ -227,7 +236,7 @@ fn description(alert: &Alert, context: &Context) -> String {
         row(name, &value);
     }
     row("When", &story::when(alert));
-    row("Sort", &story::sort(alert));
+    row("Type", &story::sort(alert));
     row("Producer", &alert.producer);
     row("Instance", &context.instance);
     if context.omitted > 0 {

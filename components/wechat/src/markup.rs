@@ -85,7 +85,6 @@ fn is_hidden(one: char) -> bool {
 fn push_text(to: &mut String, one: char, behind: &str) {
     match one {
         '<' => to.push('\u{ff1c}'),
-        '>' => to.push('\u{ff1e}'),
         ':' if behind.starts_with("//") => to.extend([one, APART]),
         _ => to.push(one),
     }
@@ -109,6 +108,8 @@ fn push(to: &mut String, one: char, behind: &str, line: Line, sort: Sort) {
         '&' if behind.starts_with(|next: char| next == '#' || next.is_ascii_alphabetic()) => {
             to.extend([one, APART]);
         }
+        // A quote.
+        '>' if line == Line::Start => to.push('\u{ff1e}'),
         '#' | '-' | '+' | '=' if line == Line::Start => to.extend([APART, one]),
         '.' | ')' if line == Line::Number && behind.starts_with(' ') && is_v2 => {
             to.extend([APART, one])
@@ -150,10 +151,11 @@ mod tests {
             ("Disk full: 97 %", "Disk full: 97 %", "Disk full: 97 %", "Disk full: 97 %"),
             (
                 "<@all> <a>",
-                "\u{ff1c}@all\u{ff1e} \u{ff1c}a\u{ff1e}",
-                "\u{ff1c}@all\u{ff1e} \u{ff1c}a\u{ff1e}",
-                "\u{ff1c}@all\u{ff1e} \u{ff1c}a\u{ff1e}",
+                "\u{ff1c}@all> \u{ff1c}a>",
+                "\u{ff1c}@all> \u{ff1c}a>",
+                "\u{ff1c}@all> \u{ff1c}a>",
             ),
+            ("a -> b\n >c", "a -> b\n >c", "a -> b\n \u{ff1e}c", "a -> b\n \u{ff1e}c"),
             ("https://h", "https:\u{200b}//h", "https:\u{200b}//h", "https:\u{200b}//h"),
             ("[b](u)", "[b](u)", "[b]\u{200b}(u)", "[b]\u{200b}(u)"),
             ("[2001:db8::1]:80", "[2001:db8::1]:80", "[2001:db8::1]:80", "[2001:db8::1]:80"),

@@ -212,10 +212,11 @@ fn calls(settings: &Settings) -> String {
 fn section(alert: &Alert, context: &Context, sort: Sort, bounds: &Bounds, room: usize) -> String {
     let shown = |text: &str, max| escaped(text, max, sort);
     let headline = shown(&story::headline(alert, context.purpose), bounds.headline);
+    let mark = mark(alert);
     let mut before = match sort {
-        Sort::Markdown => format!("### {}", in_font(font(alert), &headline)),
-        Sort::MarkdownV2 => format!("### {headline}"),
-        Sort::Text => headline,
+        Sort::Markdown => format!("### {mark} {}", in_font(font(alert), &headline)),
+        Sort::MarkdownV2 => format!("### {mark} {headline}"),
+        Sort::Text => format!("{mark} {headline}"),
     };
     if let Some(over) = story::over(alert) {
         before.push('\n');
@@ -228,13 +229,12 @@ fn section(alert: &Alert, context: &Context, sort: Sort, bounds: &Bounds, room: 
             Sort::Text => "\n",
             Sort::Markdown | Sort::MarkdownV2 => "\n> ",
         });
-        if !name.is_empty() {
-            after.push_str(name);
-            after.push_str(": ");
-        }
-        after.push_str(&match sort {
-            Sort::Markdown => in_font(COMMENT, &value),
-            Sort::MarkdownV2 | Sort::Text => value,
+        // What is to be read first is not gray: the name is, or a value that has none.
+        after.push_str(&match (sort, name) {
+            (Sort::Markdown, "") => in_font(COMMENT, &value),
+            (_, "") => value,
+            (Sort::Markdown, name) => format!("{} {value}", in_font(COMMENT, &format!("{name}:"))),
+            (Sort::MarkdownV2 | Sort::Text, name) => format!("{name}: {value}"),
         });
     };
     for (name, value) in story::rows(alert) {
@@ -278,6 +278,18 @@ fn unindented(text: &str, sort: Sort) -> String {
         return text.to_owned();
     }
     text.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
+/// How bad it is: the colors tell too few apart, and a text has none.
+fn mark(alert: &Alert) -> &'static str {
+    match (alert.action, alert.severity) {
+        (Action::Release, _) => "\u{2705}",
+        (_, Severity::None | Severity::Debug) => "\u{26aa}",
+        (_, Severity::Info | Severity::Notice) => "\u{1f535}",
+        (_, Severity::Warning) => "\u{1f7e1}",
+        (_, Severity::Error) => "\u{1f7e0}",
+        (_, Severity::Critical | Severity::Alert | Severity::Emergency) => "\u{1f534}",
+    }
 }
 
 /// Gray.

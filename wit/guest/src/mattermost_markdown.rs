@@ -41,7 +41,12 @@ pub fn escaped(text: &str, max: usize) -> String {
             '$' => to.push_str("&#36;"),
             // A backslash before these would be shown.
             '@' => to.extend(['@', APART]),
-            ':' if near.opens() => to.extend([':', APART]),
+            ':' => match near.colon() {
+                Colon::Plain => to.push(':'),
+                // To be copied as it is: nothing unseen may stand in it.
+                Colon::InAddress => to.push_str("&#58;"),
+                Colon::Opens => to.extend([':', APART]),
+            },
             // A name with a slash behind it becomes a link.
             '.' if is_before_word && !near.is_in_number => to.push_str("\\."),
             one => to.push(one),
@@ -50,15 +55,16 @@ pub fn escaped(text: &str, max: usize) -> String {
 }
 
 /// For where it is not certain that Markdown is read, such as the title of an attachment: shown as
-/// it is, at most `max` characters. No mention, link or emoji comes of it.
+/// it is, at most `max` characters. No mention or link comes of it, and no emoji but of a name that
+/// stands in an address: that is to be copied as it is.
 pub fn inert(text: &str, max: usize) -> String {
     build(text, max, |near, to| {
         to.push(near.one);
-        let is_before_word = near.next.is_some_and(char::is_alphanumeric);
         match near.one {
-            '@' | '#' | '<' | '&' | '[' | ']' => to.push(APART),
-            ':' if near.opens() => to.push(APART),
-            '.' if is_before_word && !near.is_in_number => to.push(APART),
+            '@' | '#' | '<' | '&' => to.push(APART),
+            ']' if near.ends_label() => to.push(APART),
+            ':' if near.colon() == Colon::Opens => to.push(APART),
+            '.' if near.is_in_link() => to.push(APART),
             _ => {}
         }
     })
@@ -93,21 +99,93 @@ struct Near<'a> {
     is_in_number: bool,
 }
 
+/// What a colon may be part of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Colon {
+    Plain,
+    /// Of an IPv6 or a MAC address, in which clients would see an emoji: `2001:db8:100::d`.
+    InAddress,
+    /// A link or an emoji would begin here.
+    Opens,
+}
+
 impl Near<'_> {
-    /// A colon here may be part of an address or of an emoji: it stands in no time and behind no
-    /// first word.
-    fn opens(&self) -> bool {
-        match self.next {
-            Some(next) if next.is_ascii_digit() => {
-                !self.before.ends_with(|one: char| one.is_ascii_digit())
+    fn behind(&self) -> &str {
+        &self.rest[self.one.len_utf8()..]
+    }
+
+    fn colon(&self) -> Colon {
+        let is_link = self.next.is_some_and(|next| !next.is_whitespace())
+            && LINKED_SCHEMES.iter().any(|scheme| ends_with_word(self.before, scheme));
+        if is_link || self.behind().starts_with("//") {
+            return Colon::Opens;
+        }
+        let end = self.behind().find(|one| !is_of_emoji(one)).unwrap_or(self.behind().len());
+        let (name, behind) = self.behind().split_at(end);
+        if behind.starts_with(':') {
+            let is_group = name.len() <= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            if !is_group {
+                return Colon::Opens;
             }
-            Some(next) if !next.is_whitespace() => true,
-            _ => {
-                let word = self.before.rsplit(char::is_whitespace).next().unwrap_or_default();
-                word.contains(':')
+            if HEX_EMOJI.contains(&name) {
+                return Colon::InAddress;
             }
         }
+        let is_behind_word = self.before.ends_with(|one| is_of_emoji(one) && one != '-');
+        match self.next {
+            Some(next) if !is_behind_word && FACES.contains(next) => {
+                if self.before.ends_with(':') {
+                    Colon::InAddress
+                } else {
+                    Colon::Opens
+                }
+            }
+            _ => Colon::Plain,
+        }
     }
+
+    /// A bracket here may be the end of a link's label, or of the name of a link.
+    fn ends_label(&self) -> bool {
+        let behind = self.behind();
+        let is_before_port = behind
+            .strip_prefix(':')
+            .is_some_and(|port| port.starts_with(|one: char| one.is_ascii_digit()));
+        if is_before_port {
+            // Only where a line begins is it the name of a link.
+            let label = self.before.rfind('[').map_or("", |at| &self.before[..at]);
+            let line = label.rsplit('\n').next().unwrap_or_default();
+            return line.trim_start().is_empty();
+        }
+        behind.trim_start().starts_with(['(', '[', ':'])
+    }
+
+    /// With this dot a link begins: `www.`, or a name with a slash behind it.
+    fn is_in_link(&self) -> bool {
+        let before = self.before.trim_end_matches(|one: char| one.is_ascii_digit());
+        let letters = self.behind().find(|one: char| !one.is_alphabetic());
+        ends_with_word(before, "www")
+            || letters.is_some_and(|end| end > 0 && self.behind()[end..].starts_with('/'))
+    }
+}
+
+/// Of these the clients make links wherever they stand.
+const LINKED_SCHEMES: [&str; 6] = ["http", "https", "ftp", "mailto", "tel", "mattermost"];
+
+/// Names of emoji that may be a part of an address.
+const HEX_EMOJI: [&str; 11] =
+    ["100", "1234", "a", "ab", "abc", "abcd", "b", "bed", "bee", "cd", "de"];
+
+/// Behind a colon these make a face.
+const FACES: &str = "-'\u{2019})([]@/|$dDoOpPsSxX";
+
+fn is_of_emoji(one: char) -> bool {
+    one.is_ascii_alphanumeric() || matches!(one, '_' | '+' | '-')
+}
+
+fn ends_with_word(text: &str, word: &str) -> bool {
+    let Some(at) = text.len().checked_sub(word.len()) else { return false };
+    let is_same = text.get(at..).is_some_and(|end| end.eq_ignore_ascii_case(word));
+    is_same && !text[..at].ends_with(|one: char| one.is_ascii_alphanumeric())
 }
 
 /// What would begin a block: a list, a rule, an underlined heading, code by its indentation.
@@ -177,11 +255,15 @@ mod tests {
             ("`a` *b* _c_ ~d~", r"\`a\` \*b\* \_c\_ \~d\~"),
             ("[a](b) ![c] {d} | > !", r"\[a\]\(b\) \!\[c\] \{d\} \| \> \!"),
             ("# a #b", "\\#\u{200b} a \\#\u{200b}b"),
-            (r"C:\Windows\_x\", "C:\u{200b}\\Windows\\\\\\_x\\\\"),
+            (r"C:\Windows\_x\", "C:\\Windows\\\\\\_x\\\\"),
             ("@channel me@h.example", "@\u{200b}channel me@\u{200b}h\\.example"),
             ("<!channel> &lt;", "&lt;\\!channel\\> &amp;lt;"),
             ("<https://h.example|bank>", "&lt;https:\u{200b}//h\\.example\\|bank\\>"),
-            (":fire: $x$", ":\u{200b}fire:\u{200b} &#36;x&#36;"),
+            (":fire: $x$", ":\u{200b}fire: &#36;x&#36;"),
+            (":) :-D a:) x::y", ":\u{200b}\\) :\u{200b}-D a:\\) x::y"),
+            ("2001:db8:30::4d example:40112", "2001:db8:30::4d example:40112"),
+            ("2001:db8:100::d", "2001:db8&#58;100:&#58;d"),
+            ("00:11:ab:33:44:55", "00:11&#58;ab:33:44:55"),
             ("www.1.example www1.2", "www\\.1\\.example www1\\.2"),
             ("192.0.2.1 1.5 x-1.5", "192.0.2.1 1.5 x-1.5"),
             ("192.0.2.example", "192.0.2\\.example"),
@@ -200,11 +282,16 @@ mod tests {
             ("Disk full", "Disk full"),
             ("@channel", "@\u{200b}channel"),
             ("CRITICAL: a", "CRITICAL: a"),
-            ("12:34:56 h:1", "12:34:56 h:\u{200b}1"),
-            (":x: 1:100: tel:9", ":\u{200b}x:\u{200b} 1:100:\u{200b} tel:\u{200b}9"),
-            ("[a](b)", "[\u{200b}a]\u{200b}(b)"),
+            ("12:34:56 h:1", "12:34:56 h:1"),
+            (":x: :+1: a:b_c: :)", ":\u{200b}x: :\u{200b}+1: a:\u{200b}b_c: :\u{200b})"),
+            ("tel:9 hotel:80 x://y", "tel:\u{200b}9 hotel:80 x:\u{200b}//y"),
+            ("2001:db8:100:: [2001:db8:30::4d]:80", "2001:db8:100:: [2001:db8:30::4d]:80"),
+            ("fe80::d [::]:80 desk-7.example:40112", "fe80::d [::]:80 desk-7.example:40112"),
+            ("[a](b) [c] [d] [e]", "[a]\u{200b}(b) [c]\u{200b} [d]\u{200b} [e]"),
+            ("[a]: b\n [1]:2", "[a]\u{200b}: b\n [1]\u{200b}:2"),
             ("<!here> &lt;", "<\u{200b}!here> &\u{200b}lt;"),
-            ("www.h.example 1.2", "www.\u{200b}h.\u{200b}example 1.2"),
+            ("www.h.example 1.2 www2.h", "www.\u{200b}h.example 1.2 www2.\u{200b}h"),
+            ("h.example/a h.example", "h.\u{200b}example/a h.example"),
             (r"*b* \o/", r"*b* \o/"),
         ];
         for (text, expected) in table {
@@ -239,7 +326,7 @@ mod tests {
 
     #[test]
     fn whatever_is_cut_anywhere_is_within_its_bound_and_holds_only_whole_escapes() {
-        let signs = ['a', '7', '&', '<', '*', '_', '\u{1f514}', '@', '.', '$', ' ', '\n', '#'];
+        let signs = ['a', '7', '&', '<', '*', '_', '\u{1f514}', '@', '.', '$', ' ', '\n', '#', ':'];
         let mut state = 1_u32;
         for length in 0..150 {
             let text: String = (0..length)

@@ -75,7 +75,8 @@ pub fn filled(text: &str) -> Alert {
         flow: Some(flow),
         host: Some(party),
         link: Some(format!("https://h/{text}")),
-        labels: vec![(text.into(), text.into())],
+        // Not told already.
+        labels: vec![(text.into(), format!("{text}!"))],
         ..alert()
     }
 }

@@ -4,13 +4,33 @@
 //!
 //! Not here: the markup of a service, and how much fits there.
 
-use crate::{Action, Alert, Flow, Instant, Party, Purpose, Severity, plain, span};
+use crate::{Action, Alert, Flow, Instant, Party, Purpose, Severity, cut, plain, span};
 
 /// The kind of entity that an alert about a network interface has.
 const INTERFACE: &str = "interface";
 
 /// A text that names the other side only behind this many bytes names it where a telephone cuts.
 const NEAR_BYTES_MAX: usize = 100;
+
+/// Numbers that ntopng gives to its own things: to match by, and nothing to a reader.
+const INTERNAL: [&str; 10] = [
+    "ifid",
+    "alert_id",
+    "granularity",
+    "observation_point_id",
+    "host_pool_id",
+    "network",
+    "cli_host_pool_id",
+    "cli_network",
+    "srv_host_pool_id",
+    "srv_network",
+];
+
+/// A shorter value stands in other words by chance.
+const TOLD_CHARS_MIN: usize = 4;
+
+/// Services cut a text: what stands further in it may not be seen.
+const TOLD_TEXT_CHARS_MAX: usize = 300;
 
 /// "CRITICAL: Disk full", "RESOLVED: Disk full".
 pub fn headline(alert: &Alert, purpose: Purpose) -> String {
@@ -105,11 +125,36 @@ pub fn sort(alert: &Alert) -> String {
     plain::line(&format!("{}/{}, score {}", alert.category, alert.alert_type, alert.score))
 }
 
-/// "mount=/var, rack=b7"; empty where there is none.
+/// "mount=/var, rack=b7": what title, text and rows do not tell already; empty where there is none.
 pub fn labels(alert: &Alert) -> String {
-    let told = alert.labels.iter().filter(|(_, value)| !value.is_empty());
-    let told: Vec<_> = told.map(|(name, value)| format!("{name}={value}")).collect();
-    plain::line(&told.join(", "))
+    let is_of_ntopng = alert.producer == "ntopng";
+    let vlan = alert.flow.as_ref().and_then(|flow| flow.vlan).map(|vlan| vlan.to_string());
+    let told = told(alert);
+    let mut labels = vec![];
+    for (name, value) in &alert.labels {
+        let is_internal = is_of_ntopng && INTERNAL.contains(&name.as_str());
+        let is_protocol = is_of_ntopng && name == "vlan" && vlan.as_ref() == Some(value);
+        let line = plain::line(value);
+        let is_long = line.chars().nth(TOLD_CHARS_MIN - 1).is_some();
+        let is_told = is_long && told.iter().any(|text| holds(text, &line));
+        if !(value.is_empty() || is_internal || is_protocol || is_told) {
+            labels.push(format!("{name}={value}"));
+        }
+    }
+    plain::line(&labels.join(", "))
+}
+
+/// What a reader has seen before the labels.
+fn told(alert: &Alert) -> Vec<String> {
+    let text = plain::line(cut::chars(&alert.text, TOLD_TEXT_CHARS_MAX));
+    let rows = rows(alert).into_iter().map(|(_, value)| value);
+    [title(alert), text].into_iter().chain(rows).collect()
+}
+
+/// As a word or as words of its own.
+fn holds(text: &str, value: &str) -> bool {
+    text.match_indices(value)
+        .any(|(at, _)| begins_word(&text[..at]) && ends(value, &text[at + value.len()..]))
 }
 
 fn label(alert: &Alert, purpose: Purpose) -> String {
@@ -255,4 +300,56 @@ fn since_engage(alert: &Alert, end: &Instant) -> Option<u64> {
         return None;
     }
     end.unix_ms.checked_sub(span::given_ms(&alert.episode)?).filter(|ms| *ms > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{alert, filled};
+
+    #[test]
+    fn labels_are_what_is_not_told_already() {
+        let table = [
+            // producer, name, value, whether it is shown
+            ("diskwatch", "rack", "b7", true),
+            ("diskwatch", "mount", "/var", false),
+            ("diskwatch", "job", "Disk full", false),
+            ("diskwatch", "unit", "db-1", false),
+            // Not as a word of its own, and too short to tell.
+            ("diskwatch", "unit", "db-", true),
+            ("diskwatch", "job", "Disk", false),
+            ("diskwatch", "job", "Disk f", true),
+            ("diskwatch", "level", "97", true),
+            ("diskwatch", "empty", "", false),
+            ("diskwatch", "ifid", "3", true),
+            ("ntopng", "ifid", "3", false),
+            ("ntopng", "srv_network", "12", false),
+            ("ntopng", "cli_os", "linux", true),
+            ("ntopng", "vlan", "30", true),
+        ];
+        for (producer, name, value, is_shown) in table {
+            let mut alert = alert();
+            alert.producer = producer.into();
+            alert.labels = vec![(name.into(), value.into())];
+            let expected = if is_shown { format!("{name}={value}") } else { String::new() };
+            assert_eq!(labels(&alert), expected, "{producer} {name}={value}");
+        }
+    }
+
+    #[test]
+    fn a_label_in_a_row_or_far_in_a_text_is_told_where_it_is_seen() {
+        let mut flow = filled("web.example");
+        flow.producer = "ntopng".into();
+        let vlan = |value: &str| ("vlan".to_owned(), value.to_owned());
+        flow.labels = vec![("info".into(), "web.example".into()), vlan("4095")];
+        assert_eq!(labels(&flow), "");
+        flow.labels = vec![vlan("409"), ("info".into(), "b.example".into())];
+        assert_eq!(labels(&flow), "vlan=409, info=b.example");
+        let mut long = alert();
+        long.labels = vec![("query".into(), "a.example".into())];
+        long.text = format!("{} a.example", "x".repeat(TOLD_TEXT_CHARS_MAX - 10));
+        assert_eq!(labels(&long), "");
+        long.text.insert(0, 'x');
+        assert_eq!(labels(&long), "query=a.example");
+    }
 }

@@ -162,7 +162,17 @@ fn check(embeds: &[Value]) {
 fn a_year_that_has_no_four_digits_has_no_timestamp() {
     let mut alert = alert();
     alert.time.utc = "+010000-01-01T00:00:00.000Z".into();
-    assert_eq!(only(&[alert], &context(), "{}")["embeds"][0].get("timestamp"), None);
+    let when = story::when(&alert);
+    let footer = |alert: Alert| {
+        let body = only(&[alert], &context(), "{}");
+        let has_timestamp = body["embeds"][0].get("timestamp").is_some();
+        (has_timestamp, body["embeds"][0]["footer"]["text"].as_str().expect("it").to_owned())
+    };
+    let (has_timestamp, told) = footer(alert.clone());
+    assert!(!has_timestamp && told.starts_with(&when), "{told}");
+    alert.time = instant(2, 0);
+    let (has_timestamp, told) = footer(alert);
+    assert!(has_timestamp && !told.contains("2026"), "{told}");
 }
 
 fn format(alerts: &[Alert], context: &Context, settings: &str) -> Formatted {

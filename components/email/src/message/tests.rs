@@ -114,22 +114,23 @@ fn subject_of(message: &Message) -> String {
 
 fn decoded_words(value: &str) -> String {
     let mut bytes = Vec::new();
-    for word in value.replace("?= =?", "?==?").split_inclusive("?=") {
-        let Some((before, rest)) = word.split_once("=?") else {
-            bytes.extend_from_slice(word.as_bytes());
-            continue;
-        };
+    let value = value.replace("?= =?", "?==?");
+    let mut rest = value.as_str();
+    while let Some((before, word)) = rest.split_once("=?") {
         bytes.extend_from_slice(before.as_bytes());
-        let mut parts = rest.strip_suffix("?=").expect("an end").splitn(3, '?');
-        let (_, how, text) =
-            (parts.next(), parts.next().expect("how"), parts.next().expect("text"));
+        let mut parts = word.splitn(3, '?').skip(1);
+        let (how, text) = (parts.next().expect("how"), parts.next().expect("text"));
+        // A word of Q may begin with an escape: "?Q?=F0".
+        let (text, behind) = text.split_once("?=").expect("an end");
         let word = match how {
             "Q" => encodify::qp::Q_TEXT.decode(text).expect("Q").into_owned(),
             _ => encodify::base64::STANDARD.decode(text).expect("B"),
         };
         // Each by itself: no character is split (RFC 2047, 5).
         bytes.extend_from_slice(std::str::from_utf8(&word).expect("whole characters").as_bytes());
+        rest = behind;
     }
+    bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8(bytes).expect("UTF-8")
 }
 
@@ -224,7 +225,7 @@ fn hostile_text_ends_no_header_and_comes_out_as_text() {
     one.title = evil.into();
     one.text = format!("{evil}\n.\n..\nFrom me\n{}", "\u{e9}".repeat(20_000));
     one.producer = evil.into();
-    one.labels = vec![(evil.into(), evil.into())];
+    one.labels = vec![(evil.into(), format!("{evil}!"))];
     one.annotations = vec![(evil.into(), evil.into())];
     one.link = Some(format!("https://h/{evil}"));
     one.fingerprint = evil.into();
@@ -253,18 +254,18 @@ fn hostile_text_ends_no_header_and_comes_out_as_text() {
 }
 
 #[test]
-fn a_subject_has_at_most_200_characters_and_decodes_to_what_it_says() {
+fn a_subject_has_at_most_120_characters_behind_its_prefix_and_decodes_to_what_it_says() {
     let mut one = alert("01JD8Q5W3V9T6Z0M4K2N7P1R5S");
     one.text = String::new();
     let fixed = "[CRITICAL] : db-1.example".chars().count();
     let table = [
-        ("x".repeat(200 - fixed), "", 200, false),
-        ("x".repeat(201 - fixed), "", 200, true),
-        ("\u{1f514}".repeat(200 - fixed), "", 200, false),
-        ("\u{1f514}".repeat(300), "", 200, true),
-        ("x y ".repeat(300), "", 200, true),
-        ("x".repeat(195 - fixed), "[e-1]", 200, true),
-        ("x".repeat(194 - fixed), "[e-1]", 200, false),
+        ("x".repeat(120 - fixed), "", 120, false),
+        ("x".repeat(121 - fixed), "", 120, true),
+        ("\u{1f514}".repeat(120 - fixed), "", 120, false),
+        ("\u{1f514}".repeat(300), "", 120, true),
+        ("x y ".repeat(300), "", 120, true),
+        ("x".repeat(121 - fixed), "[e-1]", 126, true),
+        ("x".repeat(120 - fixed), "[e-1]", 126, false),
     ];
     for (title, prefix, count, is_cut) in table {
         one.title = title;

@@ -140,6 +140,26 @@ fn the_source_is_what_is_at_fault_and_never_nothing() {
 }
 
 #[test]
+fn the_page_of_an_alert_is_told_once() {
+    let alert = Alert { link: Some("https://h/7".into()), ..alert() };
+    let table = [
+        ("{}", None),
+        (r#"{"client_url":"https://h/7"}"#, None),
+        (r#"{"client_url":"https://h/"}"#, Some("https://h/")),
+    ];
+    for (text, expected) in table {
+        let event = told(&alert, text);
+        assert_eq!(event["client_url"].as_str(), expected, "{text}");
+        assert_eq!(
+            event["links"],
+            serde_json::json!([
+                {"href": "https://h/7", "text": "Open the alert"},
+            ])
+        );
+    }
+}
+
+#[test]
 fn a_release_is_left_out_where_nobody_wants_it() {
     let over = Alert { action: Action::Release, ..alert() };
     let formatted = tell(&[over], r#"{"on_release":"none"}"#);

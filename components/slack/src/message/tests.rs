@@ -2,7 +2,7 @@ use campanile_guest::{Formatted, Kind, Party, Purpose, Subject};
 use serde_json::Value;
 
 use super::*;
-use crate::blocks::{ELEMENTS_MAX, FIELDS_MAX, HEADER_MAX};
+use crate::blocks::{ELEMENTS_MAX, HEADER_MAX};
 use crate::{Slack, settings};
 use campanile_guest::samples::{alert, context, filled, instant, party};
 
@@ -144,10 +144,11 @@ fn a_text_that_fits_is_whole_and_one_past_it_is_cut_to_fit() {
         ("/blocks/0/text/text", 150, |alert, text| alert.title = text, "CRITICAL: "),
         ("/attachments/0/blocks/0/text/text", 3000, |alert, text| alert.text = text, ""),
         (
-            "/attachments/0/blocks/1/fields/1/text",
-            500,
+            "/attachments/0/blocks/1/elements/0/elements/1/text",
+            // With the two blanks before it.
+            502,
             |alert, text| alert.entity_value = text,
-            "disk ",
+            "  disk ",
         ),
         ("/attachments/0/blocks/2/elements/1/text", 200, |alert, text| alert.category = text, ""),
         (
@@ -163,14 +164,14 @@ fn a_text_that_fits_is_whole_and_one_past_it_is_cut_to_fit() {
             let room = max - before.len();
             let at = |count: usize| {
                 let mut alert = alert();
-                if place.contains("elements/1") {
+                if place.contains("blocks/2") {
                     // What follows the category is the shortest.
                     (alert.alert_type, alert.score) = (String::new(), 0);
                 }
                 if place == "/text" {
                     (alert.entity_value, alert.text) = (String::new(), String::new());
                 }
-                let behind = if place.contains("elements/1") { "/, score 0".len() } else { 0 };
+                let behind = if place.contains("blocks/2") { "/, score 0".len() } else { 0 };
                 let text = String::from(one).repeat((count - behind) / size);
                 put(&mut alert, text);
                 let body = told(&alert, "{}");
@@ -214,19 +215,17 @@ fn whatever_an_alert_holds_it_comes_out_as_text_within_every_limit() {
             assert!(blocks.len() <= 50);
             for block in blocks {
                 let items = |name: &str| block[name].as_array().map_or(0, Vec::len);
-                assert!(items("fields") <= FIELDS_MAX && items("elements") <= ELEMENTS_MAX);
-                let max = match (block["type"].as_str(), items("fields")) {
-                    (Some("header"), _) => HEADER_MAX,
-                    (_, 1..) => 2000,
-                    _ => 3000,
-                };
+                assert!(items("elements") <= ELEMENTS_MAX);
+                let max = if block["type"] == "header" { HEADER_MAX } else { 3000 };
                 for text in texts(block) {
                     let told = text["text"].as_str().expect("a text");
                     let units = told.encode_utf16().count();
                     assert!((1..=max).contains(&units), "{units} units: {block}");
                     sum += mrkdwn::units(told);
-                    if text["type"] == "plain_text" {
-                        assert_eq!(text["emoji"], false);
+                    if text["type"] != "mrkdwn" {
+                        let is_rich = block["type"] == "rich_text";
+                        assert_eq!(text["type"], if is_rich { "text" } else { "plain_text" });
+                        assert_eq!(text["emoji"], if is_rich { Value::Null } else { false.into() });
                         let is_bad =
                             |one: char| one.is_control() && one != '\n' || one == '\u{202e}';
                         assert!(!told.contains(is_bad), "{block}");
@@ -263,36 +262,38 @@ fn equal_alerts_give_equal_bytes_at_any_position() {
 
 #[test]
 fn an_address_that_is_no_link_is_left_out() {
-    let last = |link: &str| {
+    let section = |link: &str| {
         let mut alert = alert();
         alert.link = Some(link.into());
         let body = told(&alert, "{}");
-        let elements = body["attachments"][0]["blocks"][2]["elements"].as_array().cloned();
-        elements.expect("elements").last().expect("one")["text"].as_str().expect("text").to_owned()
+        let text = &body["attachments"][0]["blocks"][2]["text"]["text"];
+        text.as_str().map(str::to_owned)
     };
-    assert_eq!(last("https://h/?a=1&b"), "<https://h/?a=1&amp;b|Open the alert>");
+    let expected = "<https://h/?a=1&amp;b|Open the alert>";
+    assert_eq!(section("https://h/?a=1&b").as_deref(), Some(expected));
     let room = LINK_MAX - "<https://h/|Open the alert>".len();
-    assert!(last(&format!("https://h/{}", "x".repeat(room))).ends_with("xx|Open the alert>"));
-    assert_eq!(last(&format!("https://h/{}", "x".repeat(room + 1))), "tower");
-    assert_eq!(last("javascript:alert(1)"), "tower");
+    let longest = section(&format!("https://h/{}", "x".repeat(room))).expect("a link");
+    assert!(longest.ends_with("xx|Open the alert>"));
+    assert_eq!(section(&format!("https://h/{}", "x".repeat(room + 1))), None);
+    assert_eq!(section("javascript:alert(1)"), None);
 }
 
 /// Every text object in a block.
 fn texts(block: &Value) -> Vec<&Value> {
-    let lists = [&block["fields"], &block["elements"]];
-    let items = lists.into_iter().filter_map(Value::as_array).flatten();
+    let elements = match block["type"].as_str() {
+        Some("rich_text") => &block["elements"][0]["elements"],
+        _ => &block["elements"],
+    };
+    let items = elements.as_array().into_iter().flatten();
     [&block["text"]].into_iter().filter(|text| text.is_object()).chain(items).collect()
 }
 
-/// Markup that this component wrote: a name in bold, mentions by id, one link.
+/// Markup that this component wrote: mentions by id, one link.
 fn is_ours(text: &str) -> bool {
-    let is_name = ["From", "To", "Protocol", "Host", "About", "Interface"]
-        .iter()
-        .any(|name| text == format!("*{name}*"));
     let is_link = text.starts_with("<https://h/")
         && text.ends_with('>')
         && text.matches(['<', '>', '|']).count() == 3;
-    is_name || is_link || text.split(' ').all(|one| one.starts_with("<@U") && one.ends_with("0>"))
+    is_link || text.split(' ').all(|one| one.starts_with("<@U") && one.ends_with("0>"))
 }
 
 fn told(alert: &Alert, text: &str) -> Value {

@@ -89,7 +89,7 @@ fn a_text_that_fits_is_whole_and_one_past_it_is_cut_to_fit() {
             assert!((max - 2..=max).contains(&units), "{name} {one}: {units}");
         }
     };
-    check("/title", 512, "[CRITICAL] ".len(), &|alert, text| alert.title = text);
+    check("/title", 512, "CRITICAL: ".len(), &|alert, text| alert.title = text);
     check("/tags/1", 128, 0, &|alert, text| alert.category = text);
     let mut bare = alert();
     (bare.entity_value, bare.text) = (String::new(), "x".into());
@@ -183,6 +183,19 @@ fn equal_alerts_give_equal_bytes_at_any_position() {
     for at in [1, 3] {
         assert_eq!((&batch[at].body, &batch[at].notes), (&alone.body, &alone.notes));
     }
+}
+
+#[test]
+fn the_title_is_how_bad_what_and_whom_and_not_the_text() {
+    let mut alert = alert();
+    assert_eq!(told(&alert, "{}")["title"], "CRITICAL: Disk full: disk db-1");
+    alert.entity_value = String::new();
+    assert_eq!(told(&alert, "{}")["title"], "CRITICAL: Disk full");
+    alert.flow = filled("x").flow;
+    let title = told(&alert, "{}")["title"].clone();
+    let title = title.as_str().expect("a title");
+    assert!(title.starts_with("CRITICAL: Disk full: ") && title.contains(" -> "), "{title}");
+    assert!(!title.contains("97 %"), "{title}");
 }
 
 #[test]

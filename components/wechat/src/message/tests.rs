@@ -16,11 +16,12 @@ fn a_release_is_green_says_how_long_it_lasted_and_calls_nobody() {
     let said =
         "Over since 2026-11-24 04:05:00 UTC. Began 2026-11-24 02:00:00 UTC, lasted 2 h 5 min.";
     let content = only(&[over.clone()], r#"{"mentioned_list":["wang"]}"#);
-    let green = format!("### <font color=\"info\">RESOLVED: Disk full</font>\n{said}\n/var is");
+    let green =
+        format!("### \u{2705} <font color=\"info\">RESOLVED: Disk full</font>\n{said}\n/var is");
     assert!(content.starts_with(&green), "{content}");
     let content = only(&[alert()], r#"{"mentioned_list":["wang","li"]}"#);
     assert!(
-        content.starts_with("<@wang> <@li>\n### <font color=\"warning\">CRITICAL"),
+        content.starts_with("<@wang> <@li>\n### \u{1f534} <font color=\"warning\">CRITICAL"),
         "{content}"
     );
 
@@ -42,8 +43,18 @@ fn what_was_left_out_is_told_once_and_a_test_says_that_it_is_one() {
     let told = format(&[long.clone(), long], &context, "{}");
     let contents: Vec<_> = told.messages.iter().map(content).collect();
     assert!(contents[0].starts_with("4294967295 alerts were left out before this one\n###"));
-    assert!(contents[1].starts_with("### <font color=\"warning\">CRITICAL (test): Disk full"));
+    let headline = "### \u{1f534} <font color=\"warning\">CRITICAL (test): Disk full";
+    assert!(contents[1].starts_with(headline));
     assert!(contents[0].len() <= OF_MARKDOWN.content);
+}
+
+#[test]
+fn a_name_is_gray_and_its_value_is_not() {
+    let content = only(&[alert()], "{}");
+    assert!(content.contains("\n> <font color=\"comment\">About:</font> disk db-1\n"), "{content}");
+    let content = only(&[alert()], r#"{"msgtype":"text"}"#);
+    assert!(content.starts_with("\u{1f534} CRITICAL: Disk full\n"), "{content}");
+    assert!(content.contains("\nAbout: disk db-1\n"), "{content}");
 }
 
 #[test]
@@ -120,7 +131,7 @@ fn check(content: &str) {
         let line = line.strip_prefix("### ").or(line.strip_prefix("> ")).unwrap_or(line);
         let is_link = line.starts_with("[Open the alert](") || line.starts_with("Open the alert: ");
         let is_call = line.starts_with("<@0u");
-        assert!(is_link || is_call || !line.contains(['<', '>']), "{line}");
+        assert!(is_link || is_call || !(line.contains('<') || line.starts_with('>')), "{line}");
         assert!(is_link || !line.contains("https://"), "{line}");
         assert!(!line.contains(['\0', '\r', '\u{1b}', '\u{202e}']), "{line:?}");
     }
