@@ -15,7 +15,7 @@ lock = cd $(1) && for kind in $(2); do \
 		echo "$$hash  $$kind"; \
 	done > builtin.lock.new && mv builtin.lock.new builtin.lock
 
-.PHONY: help run demo test bench build components lint audit setup clean
+.PHONY: help run demo test bench gallery build components lint audit setup clean
 
 help: ## List the tasks.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +32,19 @@ demo: build ## Send six sample alerts through the engine that `make run` started
 	wait $$capture
 
 test: setup-test lint build hostile ## Set up what is missing, and run everything that CI runs.
+	@rm -f target/skipped
 	cargo test --release --workspace
+	@if [ -s target/skipped ]; then echo "$$(wc -l < target/skipped) tests were skipped:"; cat target/skipped; fi
 
 bench: build ## Measure; docs/benchmarks.md tells what the figures mean.
 	cargo bench
+
+gallery: build ## Draw what each kind sends into docs/gallery, by npm and Chromium (not part of `make test`).
+	@.ci/setup gallery
+	@mkdir -p .tools/gallery
+	cp -R docs/gallery/render/. .tools/gallery
+	npm ci --prefix .tools/gallery --no-audit --no-fund
+	node .tools/gallery/gallery.mjs docs/gallery --campanile target/release/campanile --components target/components
 
 build: setup components ## Build the engine, the components, and the tools of the demo.
 	cargo build --release

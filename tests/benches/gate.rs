@@ -4,6 +4,8 @@
 //! connections are in flight, so that the thread seldom sleeps: what a wake-up costs depends on the
 //! machine's mood. Rounds of each alternate, so that whatever else the machine does falls on all.
 
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -107,6 +109,7 @@ struct Plain {
     sender: SendRequest<Full<Bytes>>,
     address: SocketAddr,
     body: Bytes,
+    _driving: JoinSet<()>,
 }
 
 impl Plain {
@@ -114,9 +117,9 @@ impl Plain {
         let stream = tokio::net::TcpStream::connect(address).await.expect("the receiver listens");
         stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = handshake(TokioIo::new(stream)).await.expect("a connection");
-        // It ends with the runtime.
-        drop(tokio::spawn(connection));
-        Self { sender, address, body: body.into() }
+        let mut driving = JoinSet::new();
+        driving.spawn(async move { drop(connection.await) });
+        Self { sender, address, body: body.into(), _driving: driving }
     }
 
     async fn send(mut self) -> Self {

@@ -2,6 +2,8 @@
 //! one alert in it, on the thread that does it. Settings are those of the first case of `format`
 //! that the kind has, alerts flows of 1.2 KiB.
 
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;

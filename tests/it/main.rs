@@ -26,6 +26,7 @@ mod roster;
 mod runtime;
 mod schemathesis;
 mod secrets;
+mod services;
 mod settings;
 mod timeouts;
 mod trials;

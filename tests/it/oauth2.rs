@@ -12,7 +12,7 @@ const SECRET: &str = "client-secret-Zq81x7Lw";
 
 /// Serials of the tokens that are good; each request to the token server brings the next one.
 #[derive(Clone, Default)]
-struct Issued(Arc<Mutex<Serials>>);
+pub(crate) struct Issued(Arc<Mutex<Serials>>);
 
 #[derive(Default)]
 struct Serials {
@@ -23,7 +23,7 @@ struct Serials {
 
 impl Issued {
     /// A token server. With a refresh token, it takes only the newest, and exchanges it each time.
-    async fn server(&self) -> Web {
+    pub(crate) async fn server(&self) -> Web {
         let issued = self.clone();
         Web::saying(move |request| {
             let form = String::from_utf8_lossy(&request.body).into_owned();

@@ -10,6 +10,7 @@ pub mod capture;
 pub mod client;
 pub mod engine;
 pub mod peer;
+pub mod peers;
 pub mod process;
 pub mod site;
 pub mod tally;

@@ -119,7 +119,11 @@ impl Sessions {
                 builder.with_client_cert_resolver(Arc::new(resolver))
             }
         };
-        config.resumption = Resumption::in_memory_sessions(TICKETS_MAX);
+        // Some servers that ask for a certificate refuse a session that is resumed.
+        config.resumption = match &identity.client {
+            None => Resumption::in_memory_sessions(TICKETS_MAX),
+            Some(_) => Resumption::disabled(),
+        };
         config.enable_early_data = false;
         Ok(config)
     }
