@@ -207,8 +207,8 @@ fn head(alert: &Alert, context: &Context, settings: &Settings) -> String {
         },
         hostname,
         app_name: &settings.app_name,
-        // There is no process that a number would lead to.
-        procid: "",
+        // Checkmk reads a number there, and there is no process that one would lead to.
+        procid: if is_checkmk { "0" } else { "" },
         msgid: if is_checkmk { "" } else { &settings.msgid },
     };
     format!("{} ", header.write())
