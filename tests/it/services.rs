@@ -5,6 +5,7 @@ use campanile_tests::engine::Engine;
 use serde_json::{Value, json};
 
 mod chats;
+mod contracts;
 mod elasticsearch;
 mod email;
 mod syslog;

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod peer;
 pub mod peers;
 pub mod process;
+pub mod services;
 pub mod site;
 pub mod tally;
 pub mod wire;
