@@ -1,13 +1,11 @@
 //! Titles and texts as a recipient words them: templates over the alert, rendered before `format`.
 //!
-//! Promise: a template can neither compute for long nor make a value larger than the alert has: no
-//! operator that joins or repeats texts, no variables, no macros, filters with bounds of their own;
-//! steps, depth and output are bounded. One that fails for an alert leaves that alert as it is:
-//! a wording never costs a message.
+//! Promise: a template can neither compute for long nor make much of little: fuel pays for each step
+//! and for each byte that is read, made or written, before it is; depth and output are bounded. One
+//! that fails for an alert leaves that alert as it is: a wording never costs a message.
 //!
 //! Not here: what a service shows of a title and a text, and its markup (`components`).
 
-mod filters;
 mod scope;
 
 use std::fmt;
@@ -15,7 +13,6 @@ use std::io;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use minijinja::machinery::{Token, tokenize};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde::{Deserialize, Serialize};
@@ -29,13 +26,10 @@ use crate::delivery::Delivery;
 const TEMPLATE_BYTES_MAX: usize = 4 << 10;
 const TITLE_BYTES_MAX: usize = 1 << 10;
 const TEXT_BYTES_MAX: usize = 16 << 10;
-/// Steps of one rendering.
+/// Of one rendering: as many steps, or 64 bytes each.
 const FUEL: u64 = 20_000;
 /// Blocks within blocks.
 const DEPTH_MAX: usize = 16;
-
-/// What blocks may begin with. None of them keeps a value.
-const BLOCKS: [&str; 6] = ["if", "elif", "else", "endif", "for", "endfor"];
 
 /// Words of a recipient's own, each a template; what is left out stays as the producer wrote it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -103,24 +97,27 @@ impl Wording {
         &self.source
     }
 
-    /// The deliveries with their alerts worded; those given where there is no template.
-    pub fn applied(&self, deliveries: &[Delivery], zone: &TimeZone) -> Option<Vec<Delivery>> {
+    /// The deliveries with their alerts worded; `None`: there are no templates. Others have their
+    /// turn between two alerts.
+    pub async fn applied(&self, deliveries: &[Delivery], zone: &TimeZone) -> Option<Vec<Delivery>> {
         let environment = self.environment.as_ref()?;
-        let worded = |one: &Delivery| Delivery {
-            alert: Arc::new(worded(environment, &one.alert, zone)),
-            ..one.clone()
-        };
-        Some(deliveries.iter().map(worded).collect())
+        let mut all = Vec::with_capacity(deliveries.len());
+        for one in deliveries {
+            let alert = Arc::new(worded(environment, &one.alert, zone));
+            all.push(Delivery { alert, ..one.clone() });
+            tokio::task::yield_now().await;
+        }
+        Some(all)
     }
 }
 
 fn environment() -> Environment<'static> {
-    let mut environment = Environment::empty();
+    let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH_MAX);
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    filters::add(&mut environment);
+    environment.add_filter("truncate", truncate);
     environment
 }
 
@@ -133,7 +130,6 @@ fn add(
     if template.len() > TEMPLATE_BYTES_MAX {
         return Err(format!("expected a template of at most {TEMPLATE_BYTES_MAX} bytes"));
     }
-    check(template)?;
     let fault = |error: &minijinja::Error| {
         let line = error.line().map_or_else(String::new, |line| format!("line {line}: "));
         let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
@@ -153,30 +149,12 @@ fn add(
     render(environment, name, &sample, usize::MAX).map_err(|error| fault(&error)).map(drop)
 }
 
-/// Refuses what could make a value grow, or keep one.
-fn check(template: &str) -> Result<(), String> {
-    let fault = |what: &str| Err(format!("expected a template without {what}"));
-    let mut begins_block = false;
-    for token in tokenize(template, false, Default::default()) {
-        let (token, _) = token.map_err(|error| {
-            let detail = error.detail().unwrap_or("it cannot be read");
-            format!("expected a template that works; {detail}")
-        })?;
-        if std::mem::replace(&mut begins_block, matches!(token, Token::BlockStart)) {
-            let is_known = matches!(token, Token::Ident(word) if BLOCKS.contains(&word));
-            if !is_known {
-                return fault("blocks other than `if` and `for`");
-            }
-        }
-        match token {
-            Token::Plus | Token::Tilde | Token::Mul | Token::Pow => {
-                return fault("the operators `+`, `~`, `*` and `**`; write texts side by side");
-            }
-            Token::Ident("recursive") => return fault("recursive loops"),
-            _ => {}
-        }
+/// The first so many characters, the last of them an ellipsis where there are more.
+fn truncate(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
     }
-    Ok(())
+    text.chars().take(chars.saturating_sub(1)).collect::<String>() + ELLIPSIS
 }
 
 fn worded(environment: &Environment<'static>, alert: &Alert, zone: &TimeZone) -> Alert {

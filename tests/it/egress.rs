@@ -100,3 +100,17 @@ async fn a_grant_opens_one_endpoint_its_network_and_port() {
         engine.terminate().await;
     }
 }
+
+#[tokio::test]
+async fn what_an_endpoint_reaches_is_told_with_its_folders() {
+    let root = tempfile::tempdir().unwrap();
+    let path = json!(root.path().to_string_lossy()).to_string();
+    let site = Site::new().await.set("files.root", &path);
+    let site = site.endpoint("log", "file", &json!({ "folder": "audit/trail" }));
+    let engine = site.start().await;
+    let told = engine.get("/v1/endpoints/log/grant").await.json();
+    let rules = told["rules"].as_array().cloned().unwrap_or_default();
+    let folder = rules.iter().find(|one| one["rule"] == "folder");
+    let text = folder.and_then(|one| one["text"].as_str()).unwrap_or_default();
+    assert_eq!(text, "default/audit/trail for `alerts`: append", "{told}");
+}

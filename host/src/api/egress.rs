@@ -105,7 +105,7 @@ pub(super) async fn grant(
     asker: Asker,
     Path(name): Path<String>,
 ) -> Result<Json<GrantView>, Problem> {
-    Ok(Json(GrantView { rules: usable(&api, &asker, &name)?.grant.rules() }))
+    Ok(Json(GrantView { rules: usable(&api, &asker, &name)?.rules() }))
 }
 
 fn usable(api: &Api, asker: &Asker, name: &str) -> Result<Arc<Endpoint>, Problem> {

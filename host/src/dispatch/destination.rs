@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::guard::By;
 use crate::capability::doors::Doors;
-use crate::capability::egress::Grant;
+use crate::capability::egress::{Grant, Line, Standing};
 use crate::capability::files::{FilesDoor, FilesGate, FolderGrant};
 use crate::capability::http::{HttpDoor, HttpGate};
 use crate::capability::net::{NetDoor, NetGate};
@@ -41,6 +41,18 @@ pub struct Endpoint {
     pub net: Arc<NetGate>,
     pub files: Arc<FilesGate>,
     pub folders: Arc<[FolderGrant]>,
+}
+
+impl Endpoint {
+    /// Everything that it may reach, rule by rule; nothing is resolved.
+    pub fn rules(&self) -> Vec<Line> {
+        let folders = self.folders.iter().map(|one| Line {
+            rule: "folder".to_owned(),
+            standing: Standing::Passed,
+            text: format!("{} for `{}`: {}", one.place, one.name, one.access.name()),
+        });
+        self.grant.rules().into_iter().chain(folders).collect()
+    }
 }
 
 /// What a recipient has beside its endpoint.
@@ -172,7 +184,7 @@ impl Destination {
         deliveries: &[Delivery],
         context: &Context,
     ) -> Result<Result<Made, kind::Fault>, Fault> {
-        let worded = self.wording.applied(deliveries, &self.zone);
+        let worded = self.wording.applied(deliveries, &self.zone).await;
         formatting.call(worded.as_deref().unwrap_or(deliveries), context, &self.zone).await
     }
 

@@ -9,9 +9,10 @@ use crate::alert::{Alert, Flow, Party};
 /// Tables whose keys are the sender's own.
 const OPEN: [&str; 2] = ["labels", "annotations"];
 
+/// What an alert does not have is not there, so that `default` speaks for it.
 pub(super) fn of(alert: &Alert, zone: &TimeZone) -> Value {
     let when = |ms: u64| moment(ms, zone);
-    json!({
+    present(json!({
         "id": alert.id.to_string(),
         "producer": alert.producer,
         "time": when(alert.time_ms),
@@ -31,7 +32,14 @@ pub(super) fn of(alert: &Alert, zone: &TimeZone) -> Value {
         "link": alert.link,
         "labels": table(&alert.labels),
         "annotations": table(&alert.annotations),
-    })
+    }))
+}
+
+fn present(mut value: Value) -> Value {
+    if let Value::Object(fields) = &mut value {
+        fields.retain(|_, field| !field.is_null());
+    }
+    value
 }
 
 /// In the recipient's zone, to the second: `2026-11-24 03:51:00 +01:00`, or `... UTC`.
@@ -48,7 +56,7 @@ fn moment(ms: u64, zone: &TimeZone) -> String {
 }
 
 fn flow(flow: &Flow) -> Value {
-    json!({
+    present(json!({
         "client": party(&flow.client),
         "server": party(&flow.server),
         "transport": flow.transport,
@@ -56,11 +64,11 @@ fn flow(flow: &Flow) -> Value {
         "vlan": flow.vlan,
         "community_id": flow.community_id,
         "blocked": flow.blocked,
-    })
+    }))
 }
 
 fn party(party: &Party) -> Value {
-    json!({
+    present(json!({
         "ip": party.ip,
         "port": party.port,
         "name": party.name,
@@ -71,7 +79,7 @@ fn party(party: &Party) -> Value {
         "is_attacker": party.is_attacker,
         "is_victim": party.is_victim,
         "is_blacklisted": party.is_blacklisted,
-    })
+    }))
 }
 
 fn table(pairs: &[(String, String)]) -> Map<String, Value> {

@@ -36,12 +36,12 @@ fn a_template_sees_the_alert_and_changes_title_and_text_alone() {
     assert_eq!(Alert { title: before.title.clone(), ..after }, before);
 
     let text = "{{ time }}: {% if score >= 100 %}bad{% else %}fine{% endif %}, {{ labels.rack }}, \
-                {% for name in labels %}{{ name }} {% endfor %}{{ labels|join(', ') }} \
-                {{ flow.client.ip|default('no flow') }} {{ text|truncate(5) }}";
+                {% for name, value in labels|items %}{{ name }}={{ value }} {% endfor %}\
+                {{ flow.client.ip|default('no flow') }} {{ link|default('no link') }} {{ text|truncate(5) }}";
     let wording = compile(None, Some(text)).unwrap();
     let after = worded(wording.environment.as_ref().unwrap(), &before, &zone);
     let expected =
-        "2026-11-24 03:51:00 +01:00: bad, b7, mount rack mount=/var, rack=b7 no flow 91 %\u{2026}";
+        "2026-11-24 03:51:00 +01:00: bad, b7, mount=/var rack=b7 no flow no link 91 %\u{2026}";
     assert_eq!(after.text, expected);
 }
 
@@ -54,24 +54,21 @@ fn what_a_sender_wrote_is_never_a_template() {
 #[test]
 fn what_cannot_work_is_refused_when_it_is_saved_with_its_place() {
     let long = "x".repeat(TEMPLATE_BYTES_MAX + 1);
-    let deep = "{% if a %}".repeat(400);
+    let deep = "{% if title %}".repeat(300) + &"{% endif %}".repeat(300);
+    let doubled = format!("{{% set x = 'xxxx' %}}{}", "{% set x = x ~ x %}".repeat(40));
     let table = [
         ("{{ title", "expected a template that works"),
         ("a\n{{ title | nothing }}", "line 2: filter nothing is unknown"),
         ("{{ titel }}", "there is no `titel`, there are"),
         ("{{ flow.klient.ip }}", "there is no `flow.klient.ip`"),
-        ("{% set x = title %}", "without blocks other than"),
-        ("{% macro x() %}{% endmacro %}", "without blocks other than"),
-        ("{% filter upper %}x{% endfilter %}", "without blocks other than"),
-        ("{% include 'title' %}", "without blocks other than"),
-        ("{% with x = title %}{% endwith %}", "without blocks other than"),
-        ("{{ title ~ title }}", "without the operators"),
-        ("{{ title + title }}", "without the operators"),
-        ("{{ 'x' * 1000000000 }}", "without the operators"),
-        ("{{ 2 ** 9999 }}", "without the operators"),
-        ("{% for a in labels recursive %}{{ loop(a) }}{% endfor %}", "without recursive loops"),
+        ("{{ range(9) }}", "there is no `range`"),
+        ("{% set n = namespace() %}", "there is no `namespace`"),
+        ("{% include 'title' %}", "unknown statement include"),
+        ("{% macro x() %}{% endmacro %}", "unknown statement macro"),
+        ("{{ 'x' * 1000000000 }}", "out of fuel"),
+        (&doubled, "out of fuel"),
         (&long, "at most 4096 bytes"),
-        (&deep, "expected"),
+        (&deep, "at most 4096 bytes"),
     ];
     for (template, expected) in table {
         for (place, found) in
@@ -88,25 +85,32 @@ fn what_cannot_work_is_refused_when_it_is_saved_with_its_place() {
 fn nothing_grows_beyond_its_bounds_and_nothing_takes_long() {
     let begun = Instant::now();
     let large = alert(&"\u{1f514}".repeat(3000));
-    let twelve = ["{{ text }}"; 12].concat();
-    let cut = rendered(&twelve, &large).text;
+    let cut = rendered(&"{{ text }}".repeat(12), &large).text;
     assert!(cut.len() <= TEXT_BYTES_MAX && cut.ends_with(ELLIPSIS), "{} bytes", cut.len());
 
-    let list = format!("[{}]", ["text"; 250].join(","));
-    let bomb = format!("{{{{ {list}|join({list}|join(text)) }}}}");
-    assert!(rendered(&bomb, &large).text.len() <= TEXT_BYTES_MAX);
-
-    let loops = format!(
-        "{}x{}",
-        "{% for a in [1,2,3,4,5,6,7,8,9,10] %}".repeat(8),
-        "{% endfor %}".repeat(8)
-    );
-    match compile(None, Some(&loops)) {
-        // It does not work for the sample either.
-        Err(problems) => assert!(problems[0].expected.contains("fuel"), "{problems:?}"),
-        Ok(_) => panic!("a hundred million steps"),
+    // What works for the sample, and costs too much for this alert: it keeps its words.
+    let loops = |inner: &str| {
+        let (begin, end) = ("{% for a in [1,2,3,4,5,6,7,8,9,10] %}", "{% endfor %}");
+        format!("{}{inner}{}", begin.repeat(8), end.repeat(8))
+    };
+    let costly = [
+        "{% set x = text %}".to_owned() + &"{% set x = x ~ x %}".repeat(60),
+        "{% set x = text".to_owned()
+            + &"|replace('\u{1f514}', 'aaaaaaaaaaaaaaaa')".repeat(60)
+            + " %}",
+        "{% set x = text * 100000000 %}".to_owned(),
+        "{% set x = ([text] * 100000000)|list %}".to_owned(),
+        "{% set x = text".to_owned() + &"|upper|lower".repeat(200) + " %}",
+        "{% set x = text".to_owned() + &"[1:]".repeat(200) + " %}",
+        loops("{% set x = text == text and text in text %}"),
+        loops("{{ (text|length) }}"),
+    ];
+    for costly in costly {
+        let template = format!("{{% if title != 'Sample' %}}{costly}{{% endif %}}words");
+        let after = rendered(&template, &large).text;
+        assert!(after == large.text, "{costly}: {} bytes", after.len());
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -118,12 +122,13 @@ fn a_template_that_fails_for_an_alert_leaves_it_its_words() {
     assert_eq!(rendered(steps, &before).text, "as it was");
 }
 
-#[test]
-fn without_templates_nothing_is_copied() {
+#[tokio::test]
+async fn without_templates_nothing_is_copied() {
     assert!(
         Wording::compile(&WordingSettings::default())
             .unwrap()
             .applied(&[], &TimeZone::UTC)
+            .await
             .is_none()
     );
 }
