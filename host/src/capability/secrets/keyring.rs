@@ -93,7 +93,7 @@ impl Keyring {
                 }
             }
         }
-        let prefix = (!stands.is_empty()).then(random_prefix);
+        let prefix = if stands.is_empty() { None } else { random_prefix() };
         let of_settings = stands.len();
         Self { credentials, prefix, stands, of_settings, sent: Vec::new(), misuses: Vec::new() }
     }
@@ -142,7 +142,7 @@ impl Keyring {
             return Err(denied("more than 32 values were composed and signed in one call"));
         }
         let mut placeholder = String::with_capacity(PLACEHOLDER_BYTES);
-        self.prefix.get_or_insert_with(random_prefix);
+        self.prefix = self.prefix.take().or_else(random_prefix);
         self.push_placeholder(&mut placeholder, self.stands.len());
         self.stands.push(stand);
         Ok(placeholder)
@@ -340,16 +340,15 @@ fn without<'a>(bytes: &[u8], sent: impl Iterator<Item = &'a Sent>) -> Option<Vec
 }
 
 /// What placeholders of one store begin with: letters that nobody can guess. Without randomness there
-/// are no placeholders that could be sent: the letters are then such as no placeholder has.
-fn random_prefix() -> Finder<'static> {
-    let mut prefix = *b"plc!!!!!!!!!!!!!!!!!!!!!!!!!!";
+/// are no placeholders, so that no secret is sent.
+fn random_prefix() -> Option<Finder<'static>> {
+    let mut prefix = *b"plc__________________________";
     let mut random = [0; PREFIX_BYTES - 3];
-    if getrandom::fill(&mut random).is_ok() {
-        for (letter, byte) in prefix[3..].iter_mut().zip(random) {
-            *letter = ALPHABET[usize::from(byte % 32)];
-        }
+    getrandom::fill(&mut random).ok()?;
+    for (letter, byte) in prefix[3..].iter_mut().zip(random) {
+        *letter = ALPHABET[usize::from(byte % 32)];
     }
-    Finder::new(&prefix).into_owned()
+    Some(Finder::new(&prefix).into_owned())
 }
 
 #[cfg(test)]
