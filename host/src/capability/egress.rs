@@ -34,7 +34,7 @@ pub use origin::{Origin, OriginError, Scheme};
 pub use path::{PathError, PathPrefix};
 pub use policy::{Policy, Proxy};
 pub use pool::{Connection, Pool, PoolKey};
-pub use reach::{AskedOrigin, ReachError, fill, origins, reach, with_defaults};
+pub use reach::{AskedOrigin, ReachError, fill, reach, with_defaults};
 pub use resolve::{ADDRESSES_MAX, ALIASES_MAX, ResolveError};
 pub use target::{Target, TargetError, Transport};
 pub use tls::{TlsIdentity, TlsSettings};

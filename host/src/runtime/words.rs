@@ -9,6 +9,7 @@ use super::agree::properties;
 use super::bindings::kind::Descriptor;
 use super::manifest::{Access, Manifest, OAuth2Asked, OriginAsked, SecretAsked, TargetAsked};
 use super::withheld::Withheld;
+use crate::capability::egress::with_defaults;
 use crate::capability::secrets::{Form, Place};
 use crate::printable::printable;
 
@@ -34,6 +35,7 @@ pub(super) fn words(
     )];
     lines.extend(manifest.origin.iter().map(origin));
     lines.extend(manifest.target.iter().map(target));
+    lines.extend(defaults(manifest, &described.endpoint_schema));
     for folder in &manifest.folder {
         let does = match folder.access {
             Access::Read => "reads the files",
@@ -107,6 +109,24 @@ fn whereto(template: &str) -> String {
     }
 }
 
+/// What a template leads to whose setting an endpoint does not set.
+fn defaults(manifest: &Manifest, schema: &str) -> Vec<String> {
+    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    let whole = with_defaults(&Map::new(), &schema);
+    let of_tokens = manifest.oauth2.iter().map(|one| one.token_url.as_str());
+    let templates: Vec<_> = manifest.reach().chain(of_tokens).collect();
+    let mut lines = Vec::new();
+    for (name, value) in whole {
+        let in_braces = format!("{{{name}}}");
+        if templates.iter().any(|template| template.contains(&in_braces)) {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value = printable(&value, NAMES_BYTES_MAX);
+            lines.push(format!("where `{name}` is not set, it is {value}"));
+        }
+    }
+    lines
+}
+
 fn secret(asked: &SecretAsked) -> String {
     let name = &asked.setting;
     let (to, places) = (bound(&asked.bound_to), placed(&asked.places));
@@ -168,7 +188,9 @@ mod tests {
             name: "a".into(),
             title: "A".into(),
             summary: String::new(),
-            endpoint_schema: r#"{"properties":{"key":{},"host":{},"client_key":{}}}"#.into(),
+            endpoint_schema: r#"{"properties":{"key":{},"host":{"default":"10.0.0.1"},
+                "client_key":{},"colour":{"default":"red"}}}"#
+                .into(),
             recipient_schema: "{}".into(),
             reach: vec![],
             batch_max: 1,
@@ -184,11 +206,12 @@ mod tests {
              paths that begin with /v1/",
             "connects to tcp://{host}:25 (settings in braces), in clear text unless it upgrades",
             "writes to the local socket unix-dgram:/dev/log",
+            "where `host` is not set, it is 10.0.0.1",
             "signs with `key`, unseen: to https://{region}.example (settings in braces), \
              signatures in header:x-signature",
             "uses the token `token`, unseen: to tcp://{host}:25 (settings in braces), in sasl; the \
              engine fetches it from where the setting `login` points with `id`, `client_key`",
-            "reads in clear, of the settings of an endpoint: host",
+            "reads in clear, of the settings of an endpoint: colour, host",
             "reads in clear, of each alert: ids, times, severity, category, type, title, text, \
              kind of entity",
             "reads in clear, of each alert: labels",

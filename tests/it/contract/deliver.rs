@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use campanile::capability::doors::Doors;
 use campanile::capability::egress::{
-    Grant, OriginGrant, Policy, Reach, Way, origins, with_defaults,
+    AskedOrigin, Grant, Methods, Policy, Way, reach, with_defaults,
 };
 use campanile::capability::files::FilesDoor;
 use campanile::capability::http::HttpDoor;
@@ -157,11 +157,11 @@ impl Scene {
         let schema = serde_json::from_str(&kind.descriptor.endpoint_schema);
         let schema = schema.map_err(|error: serde_json::Error| error.to_string())?;
         let view = with_defaults(&self.settings, &schema);
-        let reach = origins(&kind.descriptor.reach, &kind.manifest.origins(), &view);
-        let reach = reach.unwrap_or_default();
-        let bound_to: Vec<_> = reach.iter().map(ToString::to_string).collect();
-        let origins = reach.into_iter().map(OriginGrant::whole).collect();
-        let reach = Reach { origins, targets: Vec::new() };
+        let asked = kind.manifest.origins();
+        let whole = |url| AskedOrigin { url, methods: Methods::ALL, path: "/" };
+        let asked: Vec<_> = asked.iter().map(String::as_str).map(whole).collect();
+        let reach = reach(&kind.descriptor.reach, &asked, &[], &view).unwrap_or_default();
+        let bound_to: Vec<_> = reach.origins.iter().map(|one| one.origin.to_string()).collect();
         let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way());
         let http = HttpDoor::new(stage.gate.clone(), grant.clone());
         let net = NetDoor::new(stage.net.clone(), grant, [0; 32]);

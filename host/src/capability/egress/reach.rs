@@ -58,20 +58,10 @@ pub fn reach(
 
 /// The templates whose settings are all set; if there is none, all of them, to be told what is
 /// missing.
-fn leading<'a>(
-    templates: &'a [String],
-    settings: &Map<String, Value>,
-) -> impl Iterator<Item = &'a String> {
-    let is_set = |template: &&String| {
-        let is_missing = matches!(fill(template, settings), Err(ReachError::Missing { .. }));
-        !is_missing
-    };
-    let is_any = templates.iter().any(|template| is_set(&template));
-    templates
-        .iter()
-        .filter(move |template| !is_any || is_set(template))
-        .collect::<Vec<_>>()
-        .into_iter()
+fn leading<'a>(templates: &'a [String], settings: &Map<String, Value>) -> Vec<&'a String> {
+    let is_set = |one: &&String| !matches!(fill(one, settings), Err(ReachError::Missing { .. }));
+    let set: Vec<_> = templates.iter().filter(is_set).collect();
+    if set.is_empty() { templates.iter().collect() } else { set }
 }
 
 /// The settings with the texts and numbers that a kind's schema says are meant where there is none.
@@ -79,31 +69,13 @@ pub fn with_defaults(settings: &Map<String, Value>, schema: &Value) -> Map<Strin
     let mut whole = settings.clone();
     for (name, about) in schema["properties"].as_object().into_iter().flatten() {
         let default = &about["default"];
+        let is_said = default.is_number() || default.as_str().is_some_and(|text| !text.is_empty());
         let is_set = whole.get(name).is_some_and(|value| value != "");
-        if !is_set && (default.is_string() || default.is_number()) {
+        if is_said && !is_set {
             whole.insert(name.clone(), default.clone());
         }
     }
     whole
-}
-
-/// The origins among what an endpoint reaches, as for [`reach`].
-pub fn origins(
-    reach: &[String],
-    manifest: &[String],
-    settings: &Map<String, Value>,
-) -> Result<Vec<Origin>, ReachError> {
-    let mut origins = Vec::with_capacity(reach.len());
-    for template in leading(reach, settings) {
-        if !manifest.contains(template) {
-            return Err(ReachError::NotInManifest { template: template.clone() });
-        }
-        let origin = origin(template, settings)?;
-        if !origins.contains(&origin) {
-            origins.push(origin);
-        }
-    }
-    Ok(origins)
 }
 
 fn origin(template: &str, settings: &Map<String, Value>) -> Result<Origin, ReachError> {
@@ -166,12 +138,23 @@ pub enum ReachError {
 mod tests {
     use super::*;
 
-    fn reach(template: &str, settings: &str) -> Result<Vec<String>, ReachError> {
+    /// The origins that these templates lead to; the manifest asks for `asked`.
+    fn origins(
+        described: &[&str],
+        asked: &[&str],
+        settings: &Map<String, Value>,
+    ) -> Result<Vec<String>, ReachError> {
+        let described: Vec<_> = described.iter().map(|one| (*one).to_owned()).collect();
+        let whole = |url| AskedOrigin { url, methods: Methods::ALL, path: "/" };
+        let asked: Vec<_> = asked.iter().copied().map(whole).collect();
+        let reach = reach(&described, &asked, &[], settings)?;
+        Ok(reach.origins.iter().map(|one| one.origin.to_string()).collect())
+    }
+
+    fn reached(template: &str, settings: &str) -> Result<Vec<String>, ReachError> {
         let settings = serde_json::from_str(settings).unwrap();
-        let manifest =
-            ["{url}", "https://{host}:{port}", "{url", "https://api.example"].map(str::to_owned);
-        origins(&[template.to_owned()], &manifest, &settings)
-            .map(|found| found.iter().map(ToString::to_string).collect())
+        let asked = ["{url}", "https://{host}:{port}", "{url", "https://api.example"];
+        origins(&[template], &asked, &settings)
     }
 
     #[test]
@@ -183,6 +166,19 @@ mod tests {
                 "https://{host}:{port}",
                 r#"{"host":"a.example","port":8443}"#,
                 Ok("https://a.example:8443"),
+            ),
+            (
+                "https://{host}:{port}",
+                r#"{"host":"smtps://a.example","port":8443}"#,
+                Ok("https://a.example:8443"),
+            ),
+            (
+                "https://{host}:{port}",
+                r#"{"host":"x://u@a.example","port":1}"#,
+                Err(ReachError::Origin {
+                    template: "https://{host}:{port}".into(),
+                    source: OriginError::UserInfo,
+                }),
             ),
             ("https://api.example", "{}", Ok("https://api.example:443")),
             ("{url}", "{}", missing("url")),
@@ -202,32 +198,31 @@ mod tests {
         ];
         for (template, settings, expected) in table {
             let expected = expected.map(|origin| vec![origin.to_owned()]);
-            assert_eq!(reach(template, settings), expected, "{template} {settings}");
+            assert_eq!(reached(template, settings), expected, "{template} {settings}");
         }
     }
 
     #[test]
     fn a_template_whose_settings_are_not_set_leads_nowhere_beside_one_that_leads_somewhere() {
-        let templates = ["{hook}", "{api}"].map(str::to_owned);
+        let templates = ["{hook}", "{api}"];
         let schema = serde_json::json!({ "properties": {
             "api": { "type": "string", "default": "https://api.example" },
             "hook": { "type": "string" }, "count": { "default": true },
         }});
-        let reached = |settings: &str, has_defaults: bool| {
+        let found = |settings: &str, has_defaults: bool| {
             let settings: Map<String, Value> = serde_json::from_str(settings).unwrap();
             let settings = if has_defaults { with_defaults(&settings, &schema) } else { settings };
-            let found = origins(&templates, &templates, &settings)?;
-            Ok(found.iter().map(ToString::to_string).collect::<Vec<_>>())
+            origins(&templates, &templates, &settings)
         };
         let missing = Err(ReachError::Missing { setting: "hook".into() });
-        assert_eq!(reached("{}", false), missing);
-        assert_eq!(reached(r#"{"hook":"","api":""}"#, false), missing);
+        assert_eq!(found("{}", false), missing);
+        assert_eq!(found(r#"{"hook":"","api":""}"#, false), missing);
         let hook = r#"{"hook":"https://h.example/x"}"#;
-        assert_eq!(reached(hook, false).unwrap(), ["https://h.example:443"]);
-        assert_eq!(reached("{}", true).unwrap(), ["https://api.example:443"]);
+        assert_eq!(found(hook, false).unwrap(), ["https://h.example:443"]);
+        assert_eq!(found("{}", true).unwrap(), ["https://api.example:443"]);
         let both = ["https://h.example:443", "https://api.example:443"];
-        assert_eq!(reached(hook, true).unwrap(), both);
-        assert!(reached(r#"{"hook":"no url"}"#, true).is_err(), "what is set has to be right");
+        assert_eq!(found(hook, true).unwrap(), both);
+        assert!(found(r#"{"hook":"no url"}"#, true).is_err(), "what is set has to be right");
     }
 
     #[test]
@@ -242,7 +237,7 @@ mod tests {
         let targets = ["tls://{host}:6514", "unix-dgram:/dev/log", "udp://{host}"];
         let told = |described: &[&str]| {
             let described: Vec<_> = described.iter().map(|&one| one.to_owned()).collect();
-            let found = super::reach(&described, &origins, &targets, settings.as_object().unwrap());
+            let found = reach(&described, &origins, &targets, settings.as_object().unwrap());
             found.map(|reach| {
                 let of_origin =
                     |one: &OriginGrant| format!("{} {} {:?}", one.origin, one.path, one.methods);
