@@ -21,6 +21,7 @@ use crate::api::{BindError, Engine, Server};
 use crate::clock::Clock;
 use crate::config::{Config, List, Problem};
 use crate::dispatch::guard::BanGuard;
+use crate::dispatch::pace::Paces;
 use crate::dispatch::{self, Dispatch};
 use crate::queue::Queue;
 use crate::records::{Records, granted};
@@ -87,7 +88,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         slots: Arc::clone(&trial.slots),
         told: dispatch::offenses::Told::default(),
         guard: Arc::new(BanGuard::new(build::guard_rules(&config.guard))),
-        paces: Default::default(),
+        paces: Paces::default(),
         records: records.clone(),
         roster: roster.clone(),
     });

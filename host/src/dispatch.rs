@@ -37,6 +37,7 @@ use crate::telemetry::Metrics;
 
 use guard::{BanGuard, tell};
 use lanes::Lanes;
+use pace::Paces;
 
 pub use destination::{Destination, Endpoint, Own, Site};
 pub(crate) use open::{TOKEN_MAX, without_token};
@@ -58,11 +59,12 @@ pub struct Dispatch {
     pub batch_max: usize,
     /// Calls that may run or wait at once, over all lanes.
     pub slots: Arc<Slots>,
-    /// Who is held back, so that no origin bans this machine.
     /// Which components were told of lately.
     pub told: offenses::Told,
+    /// Who is held back, so that no origin bans this machine.
     pub guard: Arc<BanGuard>,
-    pub paces: pace::Paces,
+    /// Who has to wait, so that no published limit is passed.
+    pub paces: Paces,
     pub records: Records,
     /// Who is sent to, and through which endpoint, as it is now.
     pub roster: Roster,

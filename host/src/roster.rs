@@ -45,6 +45,7 @@ use crate::vault::Vault;
 
 pub use approval::{ApprovalError, Approvals};
 pub use change::{Action, Change, Edit, Expect, Wanted, What};
+pub use correct::CORRECTIONS_MAX;
 pub(crate) use decide::component_row;
 pub use installed::{Installed, State};
 pub use kinds::Kinds;

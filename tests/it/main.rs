@@ -29,4 +29,5 @@ mod secrets;
 mod services;
 mod settings;
 mod timeouts;
+mod told;
 mod trials;

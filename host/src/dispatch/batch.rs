@@ -209,7 +209,7 @@ impl<'a> Batch<'a> {
                     continue;
                 }
                 Err(_) => open = None,
-                Ok(outcome) => self.corrections.extend(outcome.corrections.iter().cloned()),
+                Ok(outcome) => self.corrected(&outcome.corrections),
             }
             let tried = self.tried(&deliveries, at_ms);
             let judged = judge(told, message, &deliveries, tried, &self.dispatch.policy);

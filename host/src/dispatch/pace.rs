@@ -18,6 +18,9 @@ const PACES_MAX: usize = 8;
 const COUNT_MAX: u32 = 2_000;
 const PER_MS_MAX: u32 = 86_400_000;
 
+/// The audit log is never cut, so that no component changes a recipient's settings more often.
+const CORRECTIONS: Pace = Pace { scope: Scope::Recipient, count: 1, per_ms: 60_000 };
+
 /// Whoever is remembered; those whose last message is longest ago make room.
 const KEYS_MAX: usize = 20_000;
 
@@ -28,6 +31,8 @@ enum Whose {
     Endpoint(TenantId, EndpointId),
     /// A service as a whole, by kind and normal form of its origin.
     Origin(String, String),
+    /// Corrections of a recipient's settings.
+    Correction(RecipientId),
 }
 
 /// The moments of the last messages, milliseconds since the Unix epoch, by whom and by which pace.
@@ -51,6 +56,11 @@ impl Paces {
                 Whose::Origin(of.endpoint.kind.name.clone(), origin.unwrap_or_default())
             }
         })
+    }
+
+    /// Whether settings of this recipient may be corrected now.
+    pub(super) fn correct(&self, of: &Destination, now_ms: u64) -> bool {
+        self.turn(&[CORRECTIONS], now_ms, |_| Whose::Correction(of.id)).is_ok()
     }
 
     fn turn(&self, paces: &[Pace], now_ms: u64, whose: impl Fn(Scope) -> Whose) -> Result<(), u64> {

@@ -3,6 +3,8 @@
 //! Promise: only a recipient's own setting that its schema marks `x-campanile-correctable` is
 //! changed, to a value that the schema takes; never a secret, never a setting of an endpoint, which
 //! decides what is reached. It is a change like any other: checked, stored, and in the audit log.
+//!
+//! Not here: how often one may be made (`dispatch`).
 
 use serde_json::{Map, Value};
 
@@ -13,7 +15,7 @@ use crate::dispatch::Destination;
 use crate::setup::RecipientSetup;
 
 /// Of one call.
-const CORRECTIONS_MAX: usize = 8;
+pub const CORRECTIONS_MAX: usize = 8;
 const VALUE_BYTES_MAX: usize = 1 << 10;
 
 impl Roster {

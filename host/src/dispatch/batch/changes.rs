@@ -6,7 +6,7 @@ use tracing::{error, warn};
 use super::{Batch, COOL_MAX};
 use crate::dispatch::Destination;
 use crate::dispatch::record::{Misconfigured, PauseScope};
-use crate::roster::What;
+use crate::roster::{CORRECTIONS_MAX, What};
 
 impl Batch<'_> {
     /// Pauses what is misconfigured until a person has mended it. Where that cannot be written, it
@@ -38,9 +38,18 @@ impl Batch<'_> {
         }
     }
 
+    /// Notes settings that the service renamed. The last message knows best.
+    pub(super) fn corrected(&mut self, corrections: &[(String, String)]) {
+        if !corrections.is_empty() {
+            self.corrections = corrections.iter().take(CORRECTIONS_MAX).cloned().collect();
+        }
+    }
+
     /// Stores the settings that the service renamed, for the attempts that follow.
     pub(super) async fn correct(&self) {
-        if self.corrections.is_empty() {
+        let now_ms = self.dispatch.clock.now_ms();
+        // What was told too soon is told again by a try that follows.
+        if self.corrections.is_empty() || !self.dispatch.paces.correct(self.destination, now_ms) {
             return;
         }
         let corrected = self.dispatch.roster.correct(self.destination, &self.corrections).await;
