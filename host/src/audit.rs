@@ -43,8 +43,8 @@ pub struct Entry {
     pub at_ms: u64,
     pub tenant: TenantId,
     pub who: Who,
-    /// `create`, `update`, `remove`, `pause`, `resume`, `test`, `retry`, `approve`, `revoke`,
-    /// `secret-sealed`.
+    /// A stable machine word: `create`, `secret-misuse`. docs/setup.md tells those that come by
+    /// themselves.
     pub action: &'static str,
     /// `endpoint ops`.
     pub object: String,

@@ -356,7 +356,11 @@ fn plain_path(path: &Path) -> PathBuf {
 
 fn is_link(text: &str) -> bool {
     let url = url::Url::parse(text);
-    url.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.username().is_empty())
+    url.is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+    })
 }
 
 fn is_label(text: &str, chars_max: usize) -> bool {

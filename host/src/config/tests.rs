@@ -23,6 +23,9 @@ fn an_empty_file_gives_the_documented_defaults() {
 fn each_problem_is_told_with_its_place_and_what_is_expected() {
     let table = [
         ("instance = ''", "instance", "1 to 255 printable"),
+        ("instance_link = 'ntop.example'", "instance_link", "expected a URL"),
+        ("instance_link = 'javascript:x'", "instance_link", "expected a URL"),
+        ("instance_link = 'https://:hunter2@h/'", "instance_link", "without a user"),
         ("zone = 'Europe/Atlantis'", "zone", "IANA time zone"),
         ("locale = 'english please'", "locale", "language tag"),
         ("data_dir = 7", "data_dir", "expected "),

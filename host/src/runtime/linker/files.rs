@@ -11,9 +11,7 @@ impl GrantedDoor<'_> {
         let doors = self.0.doors.as_mut().ok_or_else(|| FileError::Denied(closed()))?;
         Ok((&mut doors.files, &self.0.calls))
     }
-}
 
-impl GrantedDoor<'_> {
     /// What the component is told of a result; a denial is noted.
     fn told<T>(&mut self, result: Result<T, FilesError>) -> Result<T, FileError> {
         result.map_err(|error| {
