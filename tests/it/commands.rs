@@ -90,6 +90,18 @@ async fn an_endpoint_and_a_recipient_live_from_add_to_remove() {
     let saved = shell.json(&["recipient", "show", "ops"]).await;
     assert_eq!(saved["filter"], json!({"categories": ["security", "network"]}));
     assert_eq!(saved["settings"], json!({"max_alerts": 1}));
+    let worded = "title={{ severity|upper }}: {{ title }}";
+    shell.prints(&["recipient", "set", "ops", "--template", worded]).await;
+    let printed = shell.prints(&["recipient", "show", "ops"]).await;
+    assert!(
+        printed.contains("templates:\n  title = \"{{ severity|upper }}: {{ title }}\""),
+        "{printed}"
+    );
+    let said =
+        shell.refused(REFUSED, &["recipient", "set", "ops", "--template", "text={{ x }}"]).await;
+    assert!(said.contains("templates.text: expected fields of an alert"), "{said}");
+    shell.prints(&["recipient", "set", "ops", "--template", "title="]).await;
+    assert_eq!(shell.json(&["recipient", "show", "ops"]).await["templates"], json!({}));
     let unwanted = engine.accepts(&native("three")).await;
     assert_eq!(engine.deliveries_of(&unwanted[0]).await, [Value::Null; 0]);
 

@@ -185,9 +185,10 @@ async fn show(
     named::about(out, &object)?;
     output::field(out, "endpoint state", &cell(&object["endpoint_state"]))?;
     output::field(out, "pending", &cell(&object["pending"]))?;
-    if let Some(filter) = object["filter"].as_object().filter(|it| !it.is_empty()) {
-        writeln!(out, "filter:")?;
-        for (key, value) in filter {
+    for part in ["filter", "templates"] {
+        let Some(set) = object[part].as_object().filter(|it| !it.is_empty()) else { continue };
+        writeln!(out, "{part}:")?;
+        for (key, value) in set {
             writeln!(out, "  {} = {}", plain(key), plain(&value.to_string()))?;
         }
     }
