@@ -3,139 +3,62 @@
 //! WeCom documents no escape. So a sign that could begin markup is replaced by its full-width form,
 //! which looks much the same, or is set apart from its neighbors by U+200B, which is not seen.
 //!
-//! Promise: a text is cut at the edge of a character, never between a sign and what sets it apart,
-//! and its end says so with an ellipsis. WeCom counts bytes of UTF-8, and so is counted here.
+//! WeCom counts bytes of UTF-8, and so is counted here.
 
-use campanile_guest::cut;
+use campanile_guest::escape::{self, APART, Near, Place};
 
 use crate::settings::Sort;
-
-/// Stands at the end of a text that was cut.
-const ELLIPSIS: char = '\u{2026}';
-
-/// Keeps a sign from its neighbors, and is not seen.
-const APART: char = '\u{200b}';
 
 /// Shown as it is, at most `max` bytes.
 ///
 /// Clients make a link of an address in any sort of message, and some read HTML's `a` even in a
 /// text: those two are taken apart everywhere.
 pub(crate) fn escaped(text: &str, max: usize, sort: Sort) -> String {
-    let mut built = String::with_capacity(text.len().min(max) + 16);
-    // The longest beginning that leaves room for the ellipsis.
-    let mut kept = 0;
-    let mut line = Line::Start;
-    let mut rest = text.chars();
-    while let Some(one) = rest.next() {
-        let behind = rest.as_str();
-        match sort {
-            Sort::Text => push_text(&mut built, one, behind),
-            Sort::Markdown | Sort::MarkdownV2 => push(&mut built, one, behind, line, sort),
-        }
-        line = line.after(one);
-        if built.len() > max {
-            built.truncate(kept);
-            if kept + ELLIPSIS.len_utf8() <= max {
-                built.push(ELLIPSIS);
-            }
-            break;
-        }
-        if built.len() + ELLIPSIS.len_utf8() <= max {
-            kept = built.len();
-        }
-    }
-    built
-}
-
-/// As it is, at most `max` bytes: for a log.
-pub(crate) fn literal(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let mut kept = cut::bytes(text, max.saturating_sub(ELLIPSIS.len_utf8())).to_owned();
-    kept.push(ELLIPSIS);
-    kept
+    escape::within(text, max, str::len, &mut |near, to| match sort {
+        Sort::Text => push_text(near, to),
+        Sort::Markdown | Sort::MarkdownV2 => push(near, to, sort),
+    })
 }
 
 /// An address that leads somewhere, at most `max` bytes long; `None` for any other, since half an
 /// address leads nowhere.
 pub(crate) fn address(link: &str, max: usize) -> Option<String> {
-    if !["http://", "https://"].iter().any(|scheme| link.starts_with(scheme)) {
-        return None;
-    }
-    let mut address = String::with_capacity(link.len());
-    for one in link.chars() {
-        let ends_it = matches!(one, '(' | ')' | '<' | '>' | '\\' | '"' | '`' | '|');
-        if ends_it || one.is_whitespace() || is_hidden(one) {
-            for byte in one.encode_utf8(&mut [0; 4]).bytes() {
-                address.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            address.push(one);
-        }
-    }
-    (address.len() <= max).then_some(address)
+    const ENDS_IT: [char; 8] = ['(', ')', '<', '>', '\\', '"', '`', '|'];
+    escape::address(link, &ENDS_IT, "&").filter(|address| address.len() <= max)
 }
 
-/// Controls, and what turns the reading round.
-fn is_hidden(one: char) -> bool {
-    one.is_control() || matches!(one, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn push_text(to: &mut String, one: char, behind: &str) {
-    match one {
+fn push_text(near: Near<'_>, to: &mut String) {
+    match near.one {
         '<' => to.push('\u{ff1c}'),
-        ':' if behind.starts_with("//") => to.extend([one, APART]),
-        _ => to.push(one),
+        ':' if near.behind.starts_with("//") => to.extend([':', APART]),
+        one => to.push(one),
     }
 }
 
-fn push(to: &mut String, one: char, behind: &str, line: Line, sort: Sort) {
+fn push(near: Near<'_>, to: &mut String, sort: Sort) {
     let is_v2 = sort == Sort::MarkdownV2;
-    match one {
+    let begins_entity = |next: char| next == '#' || next.is_ascii_alphabetic();
+    match near.one {
         '`' => to.push('\u{ff40}'),
         '*' => to.push('\u{ff0a}'),
         '|' if is_v2 => to.push('\u{ff5c}'),
-        '_' | '~' if is_v2 => {
+        one @ ('_' | '~') if is_v2 => {
             if !to.ends_with(APART) {
                 to.push(APART);
             }
             to.extend([one, APART]);
         }
         // A link's label ends here.
-        ']' if behind.starts_with(['(', '[']) => to.extend([one, APART]),
+        ']' if near.behind.starts_with(['(', '[']) => to.extend([']', APART]),
         // An entity of HTML begins here.
-        '&' if behind.starts_with(|next: char| next == '#' || next.is_ascii_alphabetic()) => {
-            to.extend([one, APART]);
-        }
+        '&' if near.next().is_some_and(begins_entity) => to.extend(['&', APART]),
         // A quote.
-        '>' if line == Line::Start => to.push('\u{ff1e}'),
-        '#' | '-' | '+' | '=' if line == Line::Start => to.extend([APART, one]),
-        '.' | ')' if line == Line::Number && behind.starts_with(' ') && is_v2 => {
-            to.extend([APART, one])
+        '>' if near.place == Place::Start => to.push('\u{ff1e}'),
+        one @ ('#' | '-' | '+' | '=') if near.place == Place::Start => to.extend([APART, one]),
+        one @ ('.' | ')') if is_v2 && near.place == Place::Number && near.next() == Some(' ') => {
+            to.extend([APART, one]);
         }
-        _ => push_text(to, one, behind),
-    }
-}
-
-/// How much of a line there has been.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Line {
-    /// Blanks at most.
-    Start,
-    /// Digits, behind blanks at most: with a dot, an item of a list.
-    Number,
-    Inside,
-}
-
-impl Line {
-    fn after(self, one: char) -> Self {
-        match (self, one) {
-            (_, '\n') => Self::Start,
-            (Self::Start, ' ') => Self::Start,
-            (Self::Start | Self::Number, '0'..='9') => Self::Number,
-            _ => Self::Inside,
-        }
+        _ => push_text(near, to),
     }
 }
 
@@ -176,42 +99,19 @@ mod tests {
             ("# h\n - l", "# h\n - l", "\u{200b}# h\n \u{200b}- l", "\u{200b}# h\n \u{200b}- l"),
             ("1. l", "1. l", "1. l", "1\u{200b}. l"),
             ("a #1 - b", "a #1 - b", "a #1 - b", "a #1 - b"),
+            // Of one byte to four.
+            (
+                "a\u{e9}\u{4e2d}\u{1f514}",
+                "a\u{e9}\u{4e2d}\u{1f514}",
+                "a\u{e9}\u{4e2d}\u{1f514}",
+                "a\u{e9}\u{4e2d}\u{1f514}",
+            ),
         ];
-        for (text, as_text, as_markdown, as_v2) in table {
-            assert_eq!(escaped(text, 1000, Sort::Text), as_text, "{text:?}");
-            assert_eq!(escaped(text, 1000, Sort::Markdown), as_markdown, "{text:?}");
-            assert_eq!(escaped(text, 1000, Sort::MarkdownV2), as_v2, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_cut_is_never_inside_a_character_or_an_escape_and_can_be_seen() {
-        let table = [
-            ("abcd", 4, "abcd"),
-            ("abcde", 4, "a\u{2026}"),
-            ("abcde", 2, ""),
-            ("ab", 0, ""),
-            ("\u{4e2d}\u{4e2d}", 6, "\u{4e2d}\u{4e2d}"),
-            ("\u{4e2d}\u{4e2d}\u{4e2d}", 8, "\u{4e2d}\u{2026}"),
-            ("a\u{1f514}", 5, "a\u{1f514}"),
-            ("a\u{1f514}", 4, "a\u{2026}"),
-            ("ab&x", 7, "ab&\u{200b}x"),
-            ("ab&x", 6, "ab\u{2026}"),
-        ];
-        for (text, max, expected) in table {
-            assert_eq!(escaped(text, max, Sort::Markdown), expected, "{text:?} in {max}");
-        }
-        let text = "# <a>_\u{1f514}\u{e9}`*| [x](y) &lt; https://h\n1. ~";
-        for sort in [Sort::Text, Sort::Markdown, Sort::MarkdownV2] {
-            let whole = escaped(text, 1000, sort);
-            for max in 3..=whole.len() {
-                let part = escaped(text, max, sort);
-                assert!(part.len() <= max, "{max}: {part:?}");
-                if max < whole.len() {
-                    let part = part.strip_suffix(ELLIPSIS).expect("the cut can be seen");
-                    assert!(whole.starts_with(part), "{max}: {part:?}");
-                }
-            }
+        for (column, sort) in [Sort::Text, Sort::Markdown, Sort::MarkdownV2].into_iter().enumerate()
+        {
+            let table: Vec<_> =
+                table.iter().map(|row| (row.0, [row.1, row.2, row.3][column])).collect();
+            escape::assert_shown(&table, str::len, |text, max| escaped(text, max, sort));
         }
     }
 

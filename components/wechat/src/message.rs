@@ -6,11 +6,11 @@
 
 use campanile_guest::{
     Action, Alert, Coding, Context, Filling, Formatted, Message, Method, Request, Severity,
-    Subject, plain, story,
+    Subject, cut, plain, story,
 };
 use serde::Serialize;
 
-use crate::markup::{address, escaped, literal};
+use crate::markup::{address, escaped};
 use crate::settings::{Settings, Sort};
 
 const SUMMARY_BYTES_MAX: usize = 200;
@@ -45,18 +45,19 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     // Kept free in each message, whether they are needed or not.
     let calls = calls(settings);
     let room = bounds.content - OMITTED_BYTES - calls.len();
+    // Told once, in the first message.
+    let mut omitted = context.omitted;
     let mut messages = vec![];
     let mut open = Open::default();
     for (at, subject) in (0_u32..).zip(subjects) {
         let section = section(&subject.alert, context, settings.sort, bounds, room);
         if !open.members.is_empty() && open.content.len() + GAP.len() + section.len() > room {
-            let omitted = if messages.is_empty() { context.omitted } else { 0 };
-            messages.push(std::mem::take(&mut open).close(context, settings, &calls, omitted));
+            let (open, omitted) = (std::mem::take(&mut open), std::mem::take(&mut omitted));
+            messages.push(open.close(context, settings, &calls, omitted));
         }
         open.take(at, &subject.alert, &section, context);
     }
     if !open.members.is_empty() {
-        let omitted = if messages.is_empty() { context.omitted } else { 0 };
         messages.push(open.close(context, settings, &calls, omitted));
     }
     messages.into_iter().collect()
@@ -160,7 +161,7 @@ impl Open {
         };
         Message {
             alerts: self.members,
-            summary: literal(&self.summary, SUMMARY_BYTES_MAX - more.len()) + &more,
+            summary: cut::short_bytes(&self.summary, SUMMARY_BYTES_MAX - more.len()) + &more,
             content_type: CONTENT_TYPE.into(),
             body: written.unwrap_or_default(),
             notes: vec![(USER_AGENT.into(), context.engine.clone())],

@@ -30,10 +30,22 @@ pub fn utf16(text: &str, max: usize) -> &str {
 
 /// At most `max` UTF-16 code units, the last of them an ellipsis where there was more.
 pub fn short(text: &str, max: usize) -> String {
-    if utf16(text, max).len() == text.len() {
+    ended(text, max, 1, utf16)
+}
+
+/// At most `max` bytes of UTF-8, the last three of them an ellipsis where there was more.
+pub fn short_bytes(text: &str, max: usize) -> String {
+    ended(text, max, ELLIPSIS.len(), bytes)
+}
+
+const ELLIPSIS: &str = "\u{2026}";
+
+fn ended(text: &str, max: usize, ellipsis: usize, cut: fn(&str, usize) -> &str) -> String {
+    if cut(text, max).len() == text.len() {
         return text.to_owned();
     }
-    format!("{}\u{2026}", utf16(text, max.saturating_sub(1)))
+    let Some(room) = max.checked_sub(ellipsis) else { return String::new() };
+    format!("{}{ELLIPSIS}", cut(text, room))
 }
 
 #[cfg(test)]
@@ -61,6 +73,28 @@ mod tests {
             assert_eq!(bytes(text, max), as_bytes, "{max} bytes");
             assert_eq!(chars(text, max), as_chars, "{max} chars");
             assert_eq!(utf16(text, max), as_utf16, "{max} UTF-16 units");
+        }
+    }
+
+    #[test]
+    fn where_there_was_more_an_ellipsis_ends_it_within_the_bound() {
+        let text = "a\u{e9}\u{1f514}b";
+        let table = [
+            // max, by UTF-16 units, by bytes
+            (0, "", ""),
+            (1, "\u{2026}", ""),
+            (2, "a\u{2026}", ""),
+            (3, "a\u{e9}\u{2026}", "\u{2026}"),
+            (4, "a\u{e9}\u{2026}", "a\u{2026}"),
+            (5, text, "a\u{2026}"),
+            (6, text, "a\u{e9}\u{2026}"),
+            (7, text, "a\u{e9}\u{2026}"),
+            (8, text, text),
+            (usize::MAX, text, text),
+        ];
+        for (max, by_units, by_bytes) in table {
+            assert_eq!(short(text, max), by_units, "{max} UTF-16 units");
+            assert_eq!(short_bytes(text, max), by_bytes, "{max} bytes");
         }
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 mod vocabulary;
 mod writer;
 
+use crate::story::{end, title};
 use crate::{Action, Alert, Context, Instant, Purpose, Severity, cut, json, plain, span};
 use writer::Writer;
 
@@ -266,24 +267,11 @@ fn message(alert: &Alert, context: &Context, bytes_max: usize) -> String {
         message.push_str(": ");
         message.push_str(&text);
     }
-    if message.len() > bytes_max {
-        message.truncate(cut::bytes(&message, bytes_max.saturating_sub(ELLIPSIS.len())).len());
-        message.push_str(if bytes_max < ELLIPSIS.len() { "" } else { ELLIPSIS });
-    }
-    message
+    cut::short_bytes(&message, bytes_max)
 }
 
 /// Stands at the end of a text that was cut.
 const ELLIPSIS: &str = "\u{2026}";
-
-fn title(alert: &Alert) -> String {
-    let title = plain::line(&alert.title);
-    if title.is_empty() { plain::line(&format!("Alert {}", alert.alert_type)) } else { title }
-}
-
-fn end(alert: &Alert) -> &Instant {
-    alert.ended.as_ref().unwrap_or(&alert.received)
-}
 
 fn is_ntopng(alert: &Alert) -> bool {
     alert.producer == "ntopng"

@@ -6,7 +6,10 @@ pub fn push_string(to: &mut String, text: &str) {
     to.push('"');
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
-        let Some(escape) = escape_of(byte) else { continue };
+        let escape = ESCAPES[usize::from(byte)];
+        if escape == 0 {
+            continue;
+        }
         to.push_str(&text[plain..at]);
         plain = at + 1;
         if escape == b'u' {
@@ -29,19 +32,24 @@ pub fn string(text: &str) -> String {
     to
 }
 
-/// What follows the backslash; `u` for a control character without a short form.
-fn escape_of(byte: u8) -> Option<u8> {
-    match byte {
-        b'"' | b'\\' => Some(byte),
-        0x08 => Some(b'b'),
-        0x0c => Some(b'f'),
-        b'\n' => Some(b'n'),
-        b'\r' => Some(b'r'),
-        b'\t' => Some(b't'),
-        ..0x20 => Some(b'u'),
-        _ => None,
+/// What follows the backslash for a byte: 0 for one that stands as it is, `u` for a control
+/// character without a short form. A table, because texts are most of what a document is made of.
+const ESCAPES: [u8; 256] = {
+    let mut escapes = [0; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        escapes[control] = b'u';
+        control += 1;
     }
-}
+    escapes[0x08] = b'b';
+    escapes[0x0c] = b'f';
+    escapes[b'\n' as usize] = b'n';
+    escapes[b'\r' as usize] = b'r';
+    escapes[b'\t' as usize] = b't';
+    escapes[b'"' as usize] = b'"';
+    escapes[b'\\' as usize] = b'\\';
+    escapes
+};
 
 fn hex_digit(nibble: u8) -> char {
     char::from_digit(nibble.into(), 16).unwrap_or('0')

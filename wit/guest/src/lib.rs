@@ -14,6 +14,7 @@ pub mod color;
 pub mod cut;
 pub mod discord_markdown;
 pub mod ecs;
+pub mod escape;
 pub mod json;
 pub mod mattermost_markdown;
 pub mod mrkdwn;
@@ -24,6 +25,7 @@ pub mod plain;
 pub mod raw;
 pub mod retry_after;
 pub mod rfc5424;
+#[cfg(not(target_family = "wasm"))]
 pub mod samples;
 pub mod settings;
 pub mod span;

@@ -4,7 +4,7 @@
 //! can break a line, hide a part of itself or turn round what stands beside it. Each is replaced
 //! by U+FFFD, so that a reader sees that something was there.
 //!
-//! Not here: the markup of a service ([`crate::mrkdwn`]), and how much fits ([`crate::cut`]).
+//! Not here: the markup of a service ([`crate::escape`]), and how much fits ([`crate::cut`]).
 
 /// One line: each run of blanks and line breaks becomes one blank; none at either end.
 pub fn line(text: &str) -> String {
@@ -42,10 +42,14 @@ pub fn lines(text: &str) -> String {
 /// A web address that can stand where a service wants one: `http` or `https`, at most `max` UTF-16
 /// code units, without blanks and controls.
 pub fn is_address(link: &str, max: usize) -> bool {
-    ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme))
+    is_of_web(link)
         && link.encode_utf16().count() <= max
         && line(link) == link
         && !link.contains(char::is_whitespace)
+}
+
+pub(crate) fn is_of_web(link: &str) -> bool {
+    link.starts_with("http://") || link.starts_with("https://")
 }
 
 /// CR, VT and FF too, NEL, and the separators of Unicode.
@@ -92,6 +96,32 @@ mod tests {
         for (text, as_line, as_lines) in table {
             assert_eq!(line(text), as_line, "{text:?} as one line");
             assert_eq!(lines(text), as_lines, "{text:?} as lines");
+        }
+    }
+
+    #[test]
+    fn an_address_is_of_the_web_short_enough_and_without_what_cannot_be_seen() {
+        let table = [
+            // address, max, whether it is one
+            ("https://h/a?b=1&c=2#d", 100, true),
+            ("http://h", 8, true),
+            ("http://h", 7, false),
+            ("http://h/\u{1f514}", 11, true),
+            ("http://h/\u{1f514}", 10, false),
+            ("HTTP://h", 100, false),
+            ("ftp://h", 100, false),
+            ("javascript:alert(1)//http://", 100, false),
+            (" http://h", 100, false),
+            ("http://h ", 100, false),
+            ("http://h/a b", 100, false),
+            ("http://h/a\u{a0}b", 100, false),
+            ("http://h/a\nb", 100, false),
+            ("http://h/\0", 100, false),
+            ("http://h/\u{202e}gpj", 100, false),
+            ("", 100, false),
+        ];
+        for (link, max, expected) in table {
+            assert_eq!(is_address(link, max), expected, "{link:?} in {max}");
         }
     }
 }

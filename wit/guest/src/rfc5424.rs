@@ -7,7 +7,9 @@
 //!
 //! Not here: the text itself, and how messages follow each other on a connection (RFC 6587).
 
-use crate::{cut, plain};
+use crate::{escape, plain};
+
+pub use crate::cut::short_bytes as shortened;
 
 /// Longest fields, in bytes.
 pub const HOSTNAME_MAX: usize = 255;
@@ -20,8 +22,6 @@ pub const TAG_MAX: usize = 32;
 
 /// Stands before a text that is UTF-8, as section 6.4 asks for.
 pub const BOM: &str = "\u{feff}";
-
-const ELLIPSIS: &str = "\u{2026}";
 
 /// What a message begins with. A field that is empty is told as `-`, the nil value.
 #[derive(Clone, Copy, Debug)]
@@ -98,41 +98,17 @@ pub fn push_param_within(to: &mut String, name: &str, value: &str, bytes_max: us
     to.push(' ');
     to.push_str(name);
     to.push_str("=\"");
-    push_escaped(to, &plain::line(value), bytes_max);
+    to.push_str(&escaped(&plain::line(value), bytes_max));
     to.push('"');
 }
 
-fn push_escaped(to: &mut String, value: &str, bytes_max: usize) {
-    let start = to.len();
-    // Where it can still be cut so that the ellipsis fits.
-    let mut cut_at = start;
-    for one in value.chars() {
-        let is_escaped = matches!(one, '"' | '\\' | ']');
-        let bytes = one.len_utf8() + usize::from(is_escaped);
-        if to.len() - start + bytes > bytes_max {
-            to.truncate(cut_at);
-            to.push_str(if bytes_max < ELLIPSIS.len() { "" } else { ELLIPSIS });
-            return;
-        }
-        if is_escaped {
+fn escaped(value: &str, bytes_max: usize) -> String {
+    escape::within(value, bytes_max, str::len, &mut |near, to| {
+        if matches!(near.one, '"' | '\\' | ']') {
             to.push('\\');
         }
-        to.push(one);
-        if to.len() - start + ELLIPSIS.len() <= bytes_max {
-            cut_at = to.len();
-        }
-    }
-}
-
-/// At most `bytes_max` bytes of a text; one that is longer ends in an ellipsis.
-pub fn shortened(text: &str, bytes_max: usize) -> String {
-    if text.len() <= bytes_max {
-        return text.into();
-    }
-    match bytes_max.checked_sub(ELLIPSIS.len()) {
-        Some(room) => format!("{}{ELLIPSIS}", cut::bytes(text, room)),
-        None => String::new(),
-    }
+        to.push(near.one);
+    })
 }
 
 #[cfg(test)]
@@ -200,32 +176,19 @@ mod tests {
             push_param(&mut to, "a", value);
             assert_eq!(to, format!("[x@1 a=\"{expected}\""), "{value:?}");
         }
-    }
-
-    #[test]
-    fn a_cut_splits_no_escape_and_no_character() {
-        let value = "a]\u{e9}\"\u{1f514}\\b".repeat(9);
-        let mut whole = String::new();
-        push_escaped(&mut whole, &value, usize::MAX);
-        for bytes_max in 0..whole.len() + 2 {
-            let mut cut = String::new();
-            push_escaped(&mut cut, &value, bytes_max);
-            assert!(cut.len() <= bytes_max, "{bytes_max}: {cut}");
-            if bytes_max >= whole.len() {
-                assert_eq!(cut, whole);
-            } else if bytes_max >= 3 {
-                let kept = cut.strip_suffix(ELLIPSIS).expect("marked");
-                assert!(whole.starts_with(kept), "{bytes_max}: {cut}");
-                let slashes = kept.len() - kept.trim_end_matches('\\').len();
-                assert!(slashes.is_multiple_of(2), "{bytes_max}: {cut}");
-                assert!(bytes_max - cut.len() < 4 + 2, "as much as fits: {bytes_max}: {cut}");
-            } else {
-                assert_eq!(cut, "");
-            }
+        // By bytes, of which an ellipsis has three.
+        let table = [
+            (3, "\u{2026}"),
+            (4, "a\u{2026}"),
+            (5, "a\u{2026}"),
+            (6, "a\\]\u{2026}"),
+            (7, "a\\]\u{e9}bc"),
+        ];
+        for (bytes_max, expected) in table {
+            let mut to = String::new();
+            push_param_within(&mut to, "a", "a]\u{e9}bc", bytes_max);
+            assert_eq!(to, format!(" a=\"{expected}\""), "{bytes_max}");
         }
-        assert_eq!(shortened("caf\u{e9}s", 6), "caf\u{e9}s");
-        assert_eq!(shortened("caf\u{e9}s", 5), "ca\u{2026}");
-        assert_eq!(shortened("caf\u{e9}s", 2), "");
     }
 
     #[test]

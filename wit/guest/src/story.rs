@@ -170,7 +170,7 @@ fn label(alert: &Alert, purpose: Purpose) -> String {
     }
 }
 
-fn title(alert: &Alert) -> String {
+pub(crate) fn title(alert: &Alert) -> String {
     let title = plain::line(&alert.title);
     if title.is_empty() { plain::line(&format!("Alert {}", alert.alert_type)) } else { title }
 }
@@ -290,7 +290,8 @@ fn protocol(flow: &Flow) -> String {
     protocol
 }
 
-fn end(alert: &Alert) -> &Instant {
+/// When it was over, as far as its producer told that.
+pub(crate) fn end(alert: &Alert) -> &Instant {
     alert.ended.as_ref().unwrap_or(&alert.received)
 }
 
