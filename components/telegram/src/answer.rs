@@ -194,7 +194,8 @@ fn wait_ms(answer: &Response, said: &Said, now_ms: Option<u64>) -> Option<u32> {
     of_body.or_else(|| answer.retry_after_ms(now_ms?))
 }
 
-fn named(mut outcome: Outcome, remote_id: Option<&str>) -> Outcome {
+/// With the service's name for what it stored.
+pub(crate) fn named(mut outcome: Outcome, remote_id: Option<&str>) -> Outcome {
     for verdict in &mut outcome.verdicts {
         if let Verdict::Delivered(receipt) = verdict {
             receipt.remote_id = remote_id.map(str::to_owned);

@@ -33,7 +33,8 @@ impl Kind for Telegram {
     fn deliver(message: Message, settings: String, attempt: Attempt) -> Outcome {
         settings::read(&settings)
             .and_then(|settings| send::send(&message, &settings, &attempt))
-            .unwrap_or_else(Outcome::from)
+            // What was taken before the settings went wrong is not sent again.
+            .unwrap_or_else(|fault| Outcome { carry: attempt.carry, ..fault.into() })
     }
 
     fn probe(settings: String, scope: Scope) -> Result<Finding, Failure> {

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use crate::message::USER_AGENT;
 use crate::settings::{Chat, Settings};
 
-/// How long to wait for one whole answer, in milliseconds. A message takes four calls at most.
+/// How long to wait for one whole answer, in milliseconds. A message takes six calls at most:
+/// three parts, a change that cannot be made, one whose markup is not taken, and one to a group that
+/// is another by now.
 const TIMEOUT_MS: u32 = 11_000;
 
 /// Whom to call, and as whom.

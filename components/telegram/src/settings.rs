@@ -59,7 +59,7 @@ pub(crate) fn descriptor() -> Descriptor {
         reach: vec!["{api_base}".into()],
         batch_max: 1,
         concurrency: 1,
-        deliver_ms: 45_000,
+        deliver_ms: 70_000,
         // <https://core.telegram.org/bots/faq>: 20 per minute in a group, about one per second in
         // any chat, 30 per second over all of them.
         paces: vec![

@@ -1,4 +1,4 @@
-use campanile_guest::{Failure, http::Problem};
+use campanile_guest::{Failure, Instant, Purpose, http::Problem};
 
 use super::*;
 
@@ -76,8 +76,22 @@ fn a_remote_id_holds_chat_and_message_and_nothing_else_is_one() {
 #[test]
 fn a_certificate_that_is_wrong_is_the_endpoints_fault() {
     let problem = Problem { code: "untrusted".into(), detail: String::new() };
-    let failure = Failure::from(HttpError::Untrusted(problem));
-    assert!(matches!(failure, Failure::Misconfigured(fault) if fault.scope == Scope::Endpoint));
+    let now = Instant { unix_ms: 0, utc: String::new(), local: String::new() };
+    let attempt = Attempt {
+        message_id: "msg_1".into(),
+        number: 1,
+        now: now.clone(),
+        first: now,
+        carry: None,
+        deliveries: vec![],
+        deadline_ms: 70_000,
+        purpose: Purpose::Live,
+    };
+    let outcome = judge(Err(HttpError::Untrusted(problem)), &attempt);
+    let Verdict::Failed(Failure::Misconfigured(fault)) = &outcome.verdicts[0] else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!((fault.scope, fault.code.as_str()), (Scope::Endpoint, "untrusted"));
 }
 
 fn answer(status: u16, body: &str) -> Response {

@@ -22,27 +22,90 @@ fn whatever_an_alert_holds_it_comes_out_as_text_within_the_limit() {
         let long = one.repeat(20_000 / one.len());
         for alert in [filled(one), filled(&long)] {
             let body = told(&alert, "{}");
-            let text = body["text"].as_str().expect("a text");
-            let units = html::units(text);
-            assert!((1..=TEXT_MAX).contains(&units), "{units} units: {text}");
-            let is_bad = |one: char| {
-                one.is_control() && one != '\n' || ('\u{202a}'..='\u{202e}').contains(&one)
-            };
-            assert!(!text.contains(is_bad), "{text}");
-            let (tags, loose) = read(text);
-            assert!(tags <= 100, "{tags} entities");
-            let chars: Vec<_> = loose.chars().collect();
-            for pair in chars.windows(2) {
-                let wakes = matches!(pair[0], '@' | '#' | '$' | '/' | '.')
-                    && (pair[1].is_alphanumeric() || pair[1] == '_');
-                assert!(!wakes, "{pair:?} in {loose}");
+            let texts = texts(&body);
+            assert!(texts.len() <= PARTS_MAX);
+            for text in &texts {
+                let units = html::units(text);
+                assert!((1..=TEXT_MAX).contains(&units), "{units} units: {text}");
+                let (tags, loose) = read(text);
+                assert!(tags <= 100, "{tags} entities");
+                assert_is_quiet(text, &loose);
             }
-            assert_eq!(body.as_object().expect("an object").len(), 4, "no key from an alert");
-
-            let plain = told(&alert, r#"{"parse_mode":"none"}"#);
-            let plain = plain["text"].as_str().expect("a text");
-            assert!(plain.encode_utf16().count() <= TEXT_MAX);
+            let keys = body.as_object().expect("an object").len();
+            assert_eq!(keys, if texts.len() > 1 { 5 } else { 4 }, "no key from an alert");
         }
+        // Without markup there is nothing in which no mention is looked for.
+        for mut alert in [filled(one), filled(&long)] {
+            alert.link = Some(format!("https://h/{}", "x".repeat(900)));
+            let body = told(&alert, r#"{"parse_mode":"none"}"#);
+            let texts = texts(&body);
+            assert!(texts.iter().all(|text| text.encode_utf16().count() <= TEXT_MAX));
+            let link = format!("{} Open the alert", alert.link.expect("a link"));
+            assert!(texts[0].ends_with(&link), "{}", texts[0]);
+            for text in texts {
+                assert_is_quiet(text, &text.replace(&link, ""));
+            }
+        }
+    }
+}
+
+/// Nothing in it turns the reading round or, where Telegram looks for such, wakes anybody.
+fn assert_is_quiet(text: &str, loose: &str) {
+    let is_bad =
+        |one: char| one.is_control() && one != '\n' || ('\u{202a}'..='\u{202e}').contains(&one);
+    assert!(!text.contains(is_bad), "{text}");
+    let chars: Vec<_> = loose.chars().collect();
+    for pair in chars.windows(2) {
+        let wakes = matches!(pair[0], '@' | '#' | '$' | '/' | '.')
+            && (pair[1].is_alphanumeric() || pair[1] == '_');
+        assert!(!wakes, "{pair:?} in {loose}");
+    }
+}
+
+#[test]
+fn a_long_text_goes_on_where_a_line_ends_and_three_messages_hold_it_or_lead_to_it() {
+    let line = "0123456789 <&>\n";
+    let table = [
+        // text, how many messages, whether the last is cut
+        (line.repeat(100), 1, false),
+        (line.repeat(400), 2, false),
+        (line.repeat(700), 3, false),
+        (line.repeat(1000), 3, true),
+        ("\u{1f514}".repeat(5000), 3, false),
+        ("\u{1f514}".repeat(16_384), 3, true),
+        // A line that ends early does not leave a message empty.
+        (format!("a\n{}", "x".repeat(10_000)), 3, false),
+    ];
+    for (text, count, is_cut) in table {
+        for mode in ["HTML", "none"] {
+            let link = Some("https://h/".to_owned());
+            let alert = Alert { text: text.clone(), link, ..alert() };
+            let body = told(&alert, &format!(r#"{{"parse_mode":"{mode}"}}"#));
+            let parts: Vec<_> = texts(&body).iter().map(|part| html::shown(part, 5000)).collect();
+            assert_eq!(parts.len(), count, "{mode}: {text}");
+            let leads = parts.iter().map(|part| part.ends_with("https://h/ Open the alert"));
+            let expected = (1..=count).map(|number| number == 1 || (number == 3 && is_cut));
+            assert_eq!(leads.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{mode}: {text}");
+            let goes_on = parts.iter().map(|part| part.contains('\u{2026}'));
+            let expected = (1..=count).map(|number| number < count || is_cut);
+            assert_eq!(goes_on.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{mode}: {text}");
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_text_is_lost_between_two_messages() {
+    let lines: Vec<_> = (0..900).map(|number| format!("  {number} <b>&amp;")).collect();
+    let pieces = [lines.join("\n"), lines.join(" "), lines.join("\n\n"), "x".repeat(9000)];
+    for text in pieces {
+        let (mut rest, mut back) = (text.as_str(), String::new());
+        while !rest.is_empty() {
+            let (part, behind) = block(rest, 1000);
+            assert!(html::units(&part) <= 1000);
+            back.push_str(html::shown(&part, 1000).trim_end_matches('\u{2026}'));
+            rest = behind;
+        }
+        assert_eq!(back.replace('\n', ""), text.replace('\n', ""));
     }
 }
 
@@ -123,6 +186,12 @@ fn read(text: &str) -> (usize, String) {
         assert!(is_whole, "{text}");
     }
     (count, loose)
+}
+
+/// What the messages that tell of an alert show, in order.
+fn texts(body: &Value) -> Vec<&str> {
+    let more = body["more"].as_array().into_iter().flatten();
+    [&body["text"]].into_iter().chain(more).map(|text| text.as_str().expect("a text")).collect()
 }
 
 fn told(alert: &Alert, text: &str) -> Value {
