@@ -115,6 +115,7 @@ fn judge_item(told: &Told) -> Vec<Verdict> {
         (409, _) => Outcome::unavailable(said),
         (400, _) if is_wrong_target(name, &reason) => Outcome::misconfigured(of, said),
         // `index_not_found_exception`: it is not there, and may not be made.
+        // `resource_not_found_exception`: it is no data stream.
         (404, _) => Outcome::misconfigured(of, said),
         (403 | 429, "cluster_block_exception") if is_full_disk(&reason) => {
             Outcome::unavailable(said).after(Some(FULL_DISK_WAIT_MS))
@@ -138,12 +139,17 @@ fn judge_item(told: &Told) -> Vec<Verdict> {
     verdicts
 }
 
-/// The recipient's settings lead nowhere, whatever the document is.
+/// The recipient's settings lead nowhere, whatever the document is. A reason may quote the document,
+/// so only what it begins or ends with is the server's own.
 fn is_wrong_target(name: &str, reason: &str) -> bool {
-    matches!(name, "index_closed_exception" | "invalid_index_name_exception")
-        || (reason.contains("pipeline with id") && reason.contains("does not exist"))
-        || reason.contains("no write index is defined for alias")
-        || reason.contains("is not a data stream")
+    match name {
+        "index_closed_exception" | "invalid_index_name_exception" => true,
+        "illegal_argument_exception" => {
+            (reason.starts_with("pipeline with id") && reason.ends_with("does not exist"))
+                || reason.starts_with("no write index is defined for alias")
+        }
+        _ => false,
+    }
 }
 
 /// The server makes an index read-only when its disk is full, and lets go by itself.

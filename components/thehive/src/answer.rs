@@ -27,11 +27,18 @@ pub(crate) fn created(answer: Result<Response, HttpError>, attempt: &Attempt) ->
         Err(error) => return Created::Told(error.into()),
     };
     let body = body(&answer);
+    // One of its observables may be there twice, too: then it is not taken.
     let is_there = body["type"] == "CreateError"
-        && body["message"].as_str().is_some_and(|message| message.contains("already exist"));
+        && body["message"].as_str().is_some_and(|message| {
+            message.contains("already exist") && !message.starts_with("Observable")
+        });
     match answer.status {
         400 if is_there => Created::IsThere,
-        201 => Created::Told(stored(body["_id"].as_str().filter(|id| is_id(id)))),
+        201 => Created::Told(match id(&body) {
+            Some(id) => known_by(Some(id), Outcome::delivered(Proof::Confirmed)),
+            None => Outcome::delivered(Proof::Confirmed)
+                .warned("TheHive answered 201, but no `_id` came whole with it"),
+        }),
         _ => Created::Told(failed(&answer, answer.retry_after_ms(attempt.now.unix_ms))),
     }
 }
@@ -43,7 +50,7 @@ pub(crate) fn changed(answer: Result<Response, HttpError>, id: &str, attempt: &A
         Err(error) => return error.into(),
     };
     match answer.status {
-        200 | 204 => stored(Some(id)),
+        200 | 204 => known_by(Some(id), Outcome::delivered(Proof::Confirmed)),
         // Somebody deleted it: there is nothing to mark.
         404 if body(&answer)["type"] == "NotFoundError" => {
             Outcome::skipped(format!("{}; the alert is no longer in TheHive", answer.excerpt()))
@@ -52,11 +59,12 @@ pub(crate) fn changed(answer: Result<Response, HttpError>, id: &str, attempt: &A
     }
 }
 
-/// The id of the alert that a query found. `None`: whatever went wrong, it is not known.
-pub(crate) fn found(answer: Result<Response, HttpError>) -> Option<String> {
+/// The id of the alert that a query for it found. `None`: whatever went wrong, it is not known.
+pub(crate) fn found(answer: Result<Response, HttpError>, source_ref: &Value) -> Option<String> {
     let answer = answer.ok().filter(|answer| answer.status == 200)?;
     let body = body(&answer);
-    body[0]["_id"].as_str().filter(|id| is_id(id)).map(str::to_owned)
+    // An alert that is not ours is not to be changed, whatever the server made of the query.
+    Some(&body[0]).filter(|found| &found["sourceRef"] == source_ref).and_then(id).map(str::to_owned)
 }
 
 /// The version that TheHive tells everybody.
@@ -105,18 +113,18 @@ pub(crate) fn user(
     })
 }
 
-fn stored(id: Option<&str>) -> Outcome {
-    let mut outcome = Outcome::delivered(Proof::Confirmed);
+/// Delivered, and under which id.
+pub(crate) fn known_by(id: Option<&str>, mut outcome: Outcome) -> Outcome {
     for verdict in &mut outcome.verdicts {
         if let Verdict::Delivered(receipt) = verdict {
             receipt.remote_id = id.map(str::to_owned);
-            if id.is_none() {
-                let odd = "TheHive answered 201, but no `_id` came whole with it";
-                receipt.warning = Some(odd.into());
-            }
         }
     }
     outcome
+}
+
+fn id(alert: &Value) -> Option<&str> {
+    alert["_id"].as_str().filter(|id| is_id(id))
 }
 
 /// What is neither stored nor there already.

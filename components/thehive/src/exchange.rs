@@ -4,12 +4,14 @@
 //! for, so that its end can be told, and a release that was about to create it changes it instead.
 
 use campanile_guest::{
-    Attempt, Coding, Failure, Filling, Finding, HttpError, Message, Method, Outcome, Proof,
-    Request, Response, Verdict,
+    Attempt, Coding, Failure, Filling, Finding, HttpError, Message, Method, Outcome, Request,
+    Response,
 };
 
+use serde_json::{Value, json};
+
 use crate::answer::{self, Created};
-use crate::message::{ALERT_ID, QUERY, UPDATE, USER_AGENT};
+use crate::message::{ALERT_ID, UPDATE, USER_AGENT};
 use crate::settings::Server;
 
 /// How long to wait for the whole of one answer, in milliseconds.
@@ -42,8 +44,9 @@ pub(crate) fn deliver(
     match answer::created(created, attempt) {
         Created::Told(outcome) => outcome,
         Created::IsThere => {
-            let query = note(QUERY).unwrap_or_default().into_bytes();
-            let found = answer::found(ask(Method::Post, "/api/v1/query", query));
+            let create: Value = serde_json::from_slice(&message.body).unwrap_or_default();
+            let found = ask(Method::Post, "/api/v1/query", query(&create));
+            let found = answer::found(found, &create["sourceRef"]);
             match (note(UPDATE), found) {
                 (Some(update), Some(id)) => change(&id, update.into_bytes()),
                 (Some(_), None) => Outcome::unavailable(
@@ -51,10 +54,22 @@ pub(crate) fn deliver(
                      could not be told",
                 )
                 .coded("not-found"),
-                (None, id) => duplicate(id.as_deref()),
+                (None, id) => answer::known_by(id.as_deref(), Outcome::duplicate()),
             }
         }
     }
+}
+
+/// Finds the alert that TheHive says it has. `create`: what was to create it.
+fn query(create: &Value) -> Vec<u8> {
+    let same = ["type", "source", "sourceRef"]
+        .map(|field| json!({ "_field": field, "_value": create[field] }));
+    let steps = json!({ "query": [
+        { "_name": "listAlert" },
+        { "_name": "filter", "_and": same },
+        { "_name": "page", "from": 0, "to": 1, "extraData": [] },
+    ] });
+    steps.to_string().into_bytes()
 }
 
 /// Is it there, and may the user create alerts? Changes nothing.
@@ -68,17 +83,6 @@ pub(crate) fn probe(
     let version = answer::version(send(&public))?;
     let user = send(&bare(Method::Get, "/api/v1/user/current", server));
     answer::user(user, version.as_deref())
-}
-
-fn duplicate(id: Option<&str>) -> Outcome {
-    let mut outcome = Outcome::delivered(Proof::Confirmed);
-    for verdict in &mut outcome.verdicts {
-        if let Verdict::Delivered(receipt) = verdict {
-            receipt.duplicate = true;
-            receipt.remote_id = id.map(str::to_owned);
-        }
-    }
-    outcome
 }
 
 fn bare(method: Method, path: &str, server: &Server) -> Request {

@@ -33,8 +33,6 @@ pub(crate) const USER_AGENT: &str = "user-agent";
 pub(crate) const ALERT_ID: &str = "alert-id";
 /// The note of what a release changes in the alert, where it is still to be found.
 pub(crate) const UPDATE: &str = "update";
-/// The note of the query that finds the alert.
-pub(crate) const QUERY: &str = "query";
 
 /// The tag of an alert whose condition is over.
 const RELEASED: &str = "released";
@@ -72,11 +70,9 @@ fn message(at: u32, subject: &Subject, context: &Context, settings: &Settings) -
         }
         // Not known by its id: it is created as over, unless TheHive turns out to have it.
         (update, _) => {
-            let create = create(alert, context, settings);
-            notes.push((QUERY.into(), query(&create)));
             let update = update.map(|update| String::from_utf8_lossy(&update).into_owned());
             notes.extend(update.map(|update| (UPDATE.to_owned(), update)));
-            json_of(&create)
+            json_of(&create(alert, context, settings))
         }
     };
     Message {
@@ -123,14 +119,15 @@ fn create<'a>(alert: &'a Alert, context: &Context, settings: &'a Settings) -> Cr
         let name = plain::line(set.as_deref().unwrap_or(told));
         if name.is_empty() { else_.to_owned() } else { cut::utf16(&name, TYPE_MAX).to_owned() }
     };
+    let (headline, rows) = (story::headline(alert, context.purpose), story::rows(alert));
     let fields = settings.custom_fields.iter();
     let severity = settings.severity.unwrap_or_else(|| severity(alert));
     Create {
         r#type: named(&settings.r#type, &alert.producer, "alert"),
         source: named(&settings.source, &context.instance, "campanile"),
         source_ref: &alert.episode,
-        title: cut::short(&title(alert, context), TITLE_MAX),
-        description: description(alert, context),
+        title: cut::short(&title(&headline, &rows), TITLE_MAX),
+        description: description(alert, context, &headline, &rows),
         severity,
         date: alert.time.unix_ms,
         tags: tags(alert, context, settings),
@@ -144,13 +141,12 @@ fn create<'a>(alert: &'a Alert, context: &Context, settings: &'a Settings) -> Cr
 }
 
 /// How bad, what, and whom it concerns; all else is in the description.
-fn title(alert: &Alert, context: &Context) -> String {
-    let headline = story::headline(alert, context.purpose);
-    match &story::rows(alert)[..] {
-        [] => headline,
+fn title(headline: &str, rows: &[(&str, String)]) -> String {
+    // Without names and roles, which stand behind the address.
+    let address = |party: &str| party.split(" (").next().unwrap_or_default().to_owned();
+    match rows {
+        [] => headline.to_owned(),
         [("From", client), ("To", server), ..] => {
-            // Without names and roles, which stand behind the address.
-            let address = |party: &str| party.split(" (").next().unwrap_or_default().to_owned();
             format!("{headline}: {} -> {}", address(client), address(server))
         }
         [(_, whom), ..] => format!("{headline}: {whom}"),
@@ -170,22 +166,6 @@ fn update(alert: &Alert, settings: &Settings) -> Vec<u8> {
     let summary = escaped(&story::over(alert).unwrap_or_default(), DESCRIPTION_MAX);
     let status = settings.release_status.as_deref();
     json_of(&Update { add_tags: [RELEASED], summary, status })
-}
-
-/// Finds the alert that TheHive says it has.
-fn query(create: &Create<'_>) -> String {
-    let is = |field: &str, value: &str| serde_json::json!({ "_field": field, "_value": value });
-    let same = [
-        is("type", &create.r#type),
-        is("source", &create.source),
-        is("sourceRef", create.source_ref),
-    ];
-    let steps = serde_json::json!({ "query": [
-        { "_name": "listAlert" },
-        { "_name": "filter", "_and": same },
-        { "_name": "page", "from": 0, "to": 1, "extraData": [] },
-    ] });
-    steps.to_string()
 }
 
 /// 1 low, 2 medium, 3 high, 4 critical. What is over is no longer any of the latter.
@@ -219,37 +199,47 @@ fn tags(alert: &Alert, context: &Context, settings: &Settings) -> Vec<String> {
 }
 
 /// What happened, in Markdown: what was said of it, then names and values, then labels.
-fn description(alert: &Alert, context: &Context) -> String {
-    let headline = escaped(&story::headline(alert, context.purpose), VALUE_MAX);
-    let mut head = format!("**{headline}**\n\n");
+fn description(
+    alert: &Alert,
+    context: &Context,
+    headline: &str,
+    rows: &[(&str, String)],
+) -> String {
+    let mut head = ["**", &escaped(headline, VALUE_MAX), "**\n\n"].concat();
     if let Some(over) = story::over(alert) {
-        head.push_str(&format!("{}\n\n", escaped(&over, VALUE_MAX)));
+        head.push_str(&escaped(&over, VALUE_MAX));
+        head.push_str("\n\n");
     }
     let mut tail = String::from("| | |\n|---|---|\n");
+    // `value`: one line.
     let mut row = |name: &str, value: &str| {
-        let value = escaped(&plain::line(value), VALUE_MAX);
         if !value.is_empty() {
-            tail.push_str(&format!("| {name} | {value} |\n"));
+            for part in ["| ", name, " | ", &escaped(value, VALUE_MAX), " |\n"] {
+                tail.push_str(part);
+            }
         }
     };
-    for (name, value) in story::rows(alert) {
-        row(name, &value);
+    for (name, value) in rows {
+        row(name, value);
     }
     row("When", &story::when(alert));
     row("Type", &story::sort(alert));
-    row("Producer", &alert.producer);
-    row("Instance", &context.instance);
+    row("Producer", &plain::line(&alert.producer));
+    row("Instance", &plain::line(&context.instance));
     if context.omitted > 0 {
         row("Alerts left out before this one", &context.omitted.to_string());
     }
     let labels = story::labels(alert);
     if !labels.is_empty() {
-        tail.push_str(&format!("\nLabels: {}\n", escaped(&labels, LABELS_MAX)));
+        for part in ["\nLabels: ", &escaped(&labels, LABELS_MAX), "\n"] {
+            tail.push_str(part);
+        }
     }
-    let units = |text: &str| text.encode_utf16().count();
-    let room = DESCRIPTION_MAX.saturating_sub(units(&head) + units(&tail) + 2);
     if let Some(text) = story::text(alert) {
-        head.push_str(&format!("{}\n\n", escaped(&text, room)));
+        let units = |text: &str| text.encode_utf16().count();
+        let room = DESCRIPTION_MAX.saturating_sub(units(&head) + units(&tail) + 2);
+        head.push_str(&escaped(&text, room));
+        head.push_str("\n\n");
     }
     head + &tail
 }

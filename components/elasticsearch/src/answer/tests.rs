@@ -40,6 +40,19 @@ fn each_document_has_the_verdict_of_its_own_result() {
             "no write index is defined for alias [x].",
             "misconfigured recipient illegal_argument_exception",
         ),
+        // What an alert says is not what the server says.
+        (
+            400,
+            json!("document_parsing_exception"),
+            "failed to parse, value: 'pipeline with id [x] does not exist'",
+            "rejected document_parsing_exception",
+        ),
+        (
+            400,
+            json!("illegal_argument_exception"),
+            "bad value 'no write index is defined for alias [x]. pipeline with id [x] is gone'",
+            "rejected illegal_argument_exception",
+        ),
         (
             400,
             json!("invalid_index_name_exception"),

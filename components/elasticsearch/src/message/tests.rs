@@ -1,4 +1,4 @@
-use campanile_guest::{Alert, Instant, Purpose, Severity};
+use campanile_guest::{Alert, Instant, samples};
 use serde_json::{Value, json};
 
 use super::*;
@@ -134,50 +134,18 @@ fn a_request_asks_for_a_short_answer_and_for_what_is_set() {
 }
 
 fn packed(subjects: &[Subject], text: &str) -> Formatted {
-    let context = Context {
-        settings: text.into(),
-        recipient_id: "1".into(),
-        recipient_name: "ops".into(),
-        endpoint_id: "1".into(),
-        instance: "tower".into(),
-        instance_link: None,
-        engine: "campanile/1.2.3".into(),
-        zone: "UTC".into(),
-        locale: "en".into(),
-        purpose: Purpose::Live,
-        omitted: 0,
-        group: vec![],
-        extra: vec![],
-    };
-    pack(subjects, &context, &settings::read(text).expect("settings"))
+    pack(subjects, &samples::context(), &settings::read(text).expect("settings"))
 }
 
 /// An alert whose raw form has so many bytes.
 fn subject(bytes: usize) -> Subject {
     let alert = Alert {
-        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-        fingerprint: "00".repeat(16),
-        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
         producer: "ntopng".into(),
         time: instant("2026-11-24T23:59:59.999Z", 0),
-        received: instant("2026-11-24T23:59:59.999Z", 0),
         ended: Some(instant("2026-11-25T00:00:01.000Z", 1001)),
-        severity: Severity::Error,
-        score: 100,
-        action: Action::Store,
-        category: "security".into(),
-        alert_type: "beacon".into(),
         title: "Beacon".into(),
-        text: "talks every 60 s".into(),
-        entity_kind: "other".into(),
-        entity_value: "x".into(),
-        interface_name: None,
-        flow: None,
-        host: None,
-        link: None,
-        labels: vec![],
-        annotations: vec![],
         raw: "x".repeat(bytes),
+        ..samples::alert()
     };
     Subject { alert, previous: None }
 }
