@@ -1,7 +1,7 @@
 //! Writes lines to the folder, and finds again what an earlier attempt wrote.
 //!
-//! Promise: a message is appended in one go. Where an earlier attempt may have written it, only the
-//! lines that are not there yet are; where that cannot be seen, the receipt says so.
+//! Promise: a message is appended in one go, but for the lines that an earlier attempt wrote. Where
+//! there was one, and what it wrote cannot be seen, the receipt says so.
 
 use campanile_guest::files::{self, FileError};
 use campanile_guest::{Attempt, Certainty, Failure, Finding, Outcome, Proof, Receipt, Verdict};
@@ -51,11 +51,11 @@ fn appended(
     attempt: &Attempt,
 ) -> Result<Receipt, FileError> {
     let mut turns = rotation::own(&files::names(FOLDER)?, settings);
-    let earlier = if attempt.number > 1 {
-        look(lines, &turns, settings, attempt)?
-    } else {
-        Earlier::default()
-    };
+    // A first attempt can be one more, after the engine was killed; then what was written stands
+    // in the newest file. To read that is little beside getting a line onto the disk.
+    let is_first = attempt.number == 1;
+    let from = if is_first { turns.len().saturating_sub(1) } else { 0 };
+    let earlier = look(lines, &turns[from..], settings, attempt)?;
     let missing: String =
         lines.iter().filter(|line| !earlier.written.contains(line)).map(String::as_str).collect();
     if let Some(name) = earlier.name.filter(|_| missing.is_empty()) {
@@ -73,7 +73,7 @@ fn appended(
     let is_cut = earlier.is_cut && present.is_some_and(|(present, _)| *present == turn);
     let more = if is_cut { format!("\n{missing}") } else { missing };
     files::append(FOLDER, &name, more.as_bytes())?;
-    let mut warning = earlier.unseen.map(|unseen| {
+    let mut warning = earlier.unseen.filter(|_| !is_first).map(|unseen| {
         format!(
             "an earlier attempt may have written this, and `{unseen}` could not be looked through \
              for it: its lines may be there twice, with the same `message_id`"

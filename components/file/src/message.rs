@@ -53,7 +53,7 @@ fn open(at: u32, subject: &Subject, line: String, settings: &Settings) -> Messag
         content_type: "application/jsonl".into(),
         body: line.into_bytes(),
         notes: vec![],
-        // Each later attempt looks for what an earlier one wrote.
+        // Each attempt looks for what an earlier one wrote.
         repeat_safe_ms: if is_readable { u32::MAX } else { 0 },
     }
 }
@@ -72,7 +72,7 @@ fn line(subject: &Subject, purpose: Purpose) -> String {
 }
 
 /// The lines of a message as they are written, each with its line break: the message's id stands
-/// first in each, by which a later attempt finds what an earlier one wrote.
+/// first in each, by which an attempt finds what an earlier one wrote.
 pub(crate) fn lines(message: &Message, id: &str) -> Result<Vec<String>, &'static str> {
     let expected = "expected lines, each a JSON object, as this kind writes them";
     let text = std::str::from_utf8(&message.body).map_err(|_| expected)?;

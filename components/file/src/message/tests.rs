@@ -1,4 +1,4 @@
-use campanile_guest::{Action, Alert, Instant, Severity};
+use campanile_guest::samples::{alert, context};
 use serde_json::Value;
 
 use super::*;
@@ -9,7 +9,7 @@ fn a_line_is_one_json_object_whatever_the_alert_holds() {
     let hostile = ["a\r\nb\u{2028}c\0\u{1b}[2J", "\"}\n{\"x\":1}", "\u{202e}\u{1f514}", "]}]}\\"];
     for one in hostile {
         let raws = [format!("{{\n\t\"a\":{}\r\n}}", json::string(one)), one.to_owned()];
-        for (raw, sort) in raws.into_iter().zip(["beacon", "unparsed"]) {
+        for (raw, sort) in raws.into_iter().zip(["disk_full", "unparsed"]) {
             let mut subject = subject(one);
             (subject.alert.raw, subject.alert.alert_type) = (raw, sort.into());
             subject.alert.labels = vec![(one.into(), one.repeat(2000))];
@@ -20,7 +20,7 @@ fn a_line_is_one_json_object_whatever_the_alert_holds() {
             for line in text.lines() {
                 let told: Value = serde_json::from_str(line).expect("JSON");
                 assert_eq!(told["title"], one);
-                let kept = if sort == "beacon" { &told["raw"]["a"] } else { &told["raw"] };
+                let kept = if sort == "disk_full" { &told["raw"]["a"] } else { &told["raw"] };
                 assert_eq!(kept, one);
             }
         }
@@ -100,50 +100,12 @@ fn a_line_that_is_written_names_its_message() {
 
 fn packed(subjects: &[Subject], more: &str) -> Vec<Message> {
     let text = format!(r#"{{"folder":"alerts",{}"#, &more[1..]).replace(",}", "}");
-    let context = Context {
-        settings: text.clone(),
-        recipient_id: "1".into(),
-        recipient_name: "ops".into(),
-        endpoint_id: "1".into(),
-        instance: "tower".into(),
-        instance_link: None,
-        engine: "campanile/1.2.3".into(),
-        zone: "UTC".into(),
-        locale: "en".into(),
-        purpose: Purpose::Live,
-        omitted: 0,
-        group: vec![],
-        extra: vec![],
-    };
+    let context = Context { settings: text.clone(), ..context() };
     pack(subjects, &context, &settings::read(&text).expect("settings")).messages
 }
 
 fn subject(title: &str) -> Subject {
-    let at = Instant { unix_ms: 0, utc: "2026-11-24T02:51:00.000Z".into(), local: String::new() };
-    let alert = Alert {
-        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-        fingerprint: "00".repeat(16),
-        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-        producer: "diskwatch".into(),
-        time: at.clone(),
-        received: at,
-        ended: None,
-        severity: Severity::Error,
-        score: 100,
-        action: Action::Store,
-        category: "security".into(),
-        alert_type: "beacon".into(),
-        title: title.into(),
-        text: String::new(),
-        entity_kind: "other".into(),
-        entity_value: "x".into(),
-        interface_name: None,
-        flow: None,
-        host: None,
-        link: None,
-        labels: vec![],
-        annotations: vec![],
-        raw: r#"{"x":""}"#.into(),
-    };
+    let mut alert = alert();
+    (alert.title, alert.raw) = (title.into(), r#"{"x":""}"#.into());
     Subject { alert, previous: None }
 }
