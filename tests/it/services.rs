@@ -1,7 +1,10 @@
 //! Kinds of endpoints against the real service, or against a reader that others made: what arrives
 //! is read back and compared with what was sent.
 
+use campanile_tests::capture::{Capture, Reply, Request};
 use campanile_tests::engine::Engine;
+use campanile_tests::eventually;
+use campanile_tests::site::Site;
 use serde_json::{Value, json};
 
 mod chats;
@@ -55,6 +58,53 @@ async fn sends(engine: &Engine, alert: &Value) -> (String, String) {
     let id = engine.accepts(alert).await.swap_remove(0);
     let record = engine.record_of(&id).await.join(", ");
     (id, record)
+}
+
+/// Sends every alert, the beginning and the end of one, and a flow to each of these setups; none is
+/// refused on the way. What the service was asked, in order.
+async fn takes(
+    kind: &str,
+    rule: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    setups: impl Fn(&str) -> Vec<(Value, Value)>,
+) -> Vec<Request> {
+    let service = Capture::deciding(rule).await;
+    let origin = format!("http://{}", service.address());
+    let mut site = Site::new().await;
+    for (number, (endpoint, recipient)) in setups(&origin).iter().enumerate() {
+        let name = format!("{kind}-{number}");
+        site = site.endpoint(&name, kind, endpoint).recipient(&name, &name, recipient);
+    }
+    let engine = site.start().await;
+    // One after the other, so that none shares a message with another.
+    for alert in alerts() {
+        let id = engine.accepts(&alert).await.swap_remove(0);
+        is_taken(&engine, &id).await;
+    }
+    let of_ntopng = [
+        campanile_tests::alerts::host("192.0.2.7", "engage", 100),
+        campanile_tests::alerts::host("192.0.2.7", "release", 100),
+        campanile_tests::alerts::flow(7),
+    ];
+    for alert in of_ntopng {
+        let id = engine.accepts_ntopng([alert]).await.swap_remove(0);
+        is_taken(&engine, &id).await;
+    }
+    service.requests()
+}
+
+/// Waits until all deliveries of an alert have ended: each was taken at once.
+async fn is_taken(engine: &Engine, alert: &str) {
+    let what = format!("alert {alert} ends");
+    let ended = eventually(&what, || async {
+        let found = engine.deliveries_of(alert).await;
+        let is_over = !found.is_empty() && found.iter().all(|one| one["state"] != "pending");
+        is_over.then_some(found)
+    });
+    for delivery in ended.await {
+        let attempts = engine.attempts(delivery["id"].as_str().expect("an id")).await;
+        let is_taken = attempts.len() == 1 && attempts[0]["outcome"] == "delivered";
+        assert!(is_taken, "{attempts:#?}");
+    }
 }
 
 /// How sure a probe of the recipient `ops` is that all works, and what it says.

@@ -5,8 +5,8 @@ use campanile_guest::{Attempt, Coding, Fault, Filling, Message, Method, Request}
 use crate::message::{EDIT, ENGINE};
 use crate::settings::{Settings, Thread, is_id};
 
-/// How long to wait for a whole answer, in milliseconds.
-const TIMEOUT_MS: u32 = 20_000;
+/// How long to wait for a whole answer, in milliseconds. There are three ways at most.
+const TIMEOUT_MS: u32 = 14_000;
 
 /// Discord may block those that do not say in this form who they are: an address and a version.
 const PRODUCT: &str = "DiscordBot (https://campanile.example, ";

@@ -4,7 +4,7 @@
 //! the code. One `match`, every branch visible.
 
 use campanile_guest::{
-    Attempt, Budget, Ending, HttpError, Outcome, Proof, Response, Scope, Verdict,
+    Attempt, Budget, Ending, HttpError, Outcome, Proof, Response, Scope, Verdict, retry_after,
 };
 use serde::Deserialize;
 
@@ -202,7 +202,7 @@ fn budget(answer: &Response) -> Option<Budget> {
 /// In seconds from now, and not a time.
 fn reset_ms(answer: &Response) -> Option<u32> {
     let seconds: u32 = answer.header("x-ratelimit-reset")?.trim().parse().ok()?;
-    Some(seconds.saturating_mul(1000))
+    Some(seconds.saturating_mul(1000).min(retry_after::WAIT_MS_MAX))
 }
 
 #[cfg(test)]

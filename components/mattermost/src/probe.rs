@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::answer;
 use crate::request::{Server, ping};
-use crate::settings::{Mode, Settings};
+use crate::settings::{Mode, Settings, is_id};
 
 #[derive(Debug, Default, Deserialize)]
 struct Ping {
@@ -82,7 +82,12 @@ fn find_channel(
             return Err(Failure::Misconfigured(fault));
         }
     };
-    let channel: Channel = parsed(&ask(http::send(&request))?)?;
+    let answer = ask(http::send(&request))?;
+    // It goes into an address.
+    let channel = parsed::<Channel>(&answer)?;
+    if !is_id(&channel.id) {
+        return Err(odd(answer.status));
+    }
     let name = [&channel.display_name, &channel.name].into_iter().find(|name| !name.is_empty());
     let name = name.unwrap_or(&channel.id).clone();
     facts.push(("channel".into(), name.clone()));

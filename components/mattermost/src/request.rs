@@ -4,8 +4,8 @@ use campanile_guest::{Coding, Filling, Message, Method, Request, json};
 
 use crate::message::USER_AGENT;
 
-/// How long to wait for one whole answer, in milliseconds. A post takes three calls at most.
-const TIMEOUT_MS: u32 = 14_000;
+/// How long to wait for one whole answer, in milliseconds. A post takes four calls at most.
+const TIMEOUT_MS: u32 = 11_000;
 
 /// Whom to call, and as whom.
 #[derive(Clone, Copy, Debug)]

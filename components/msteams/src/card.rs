@@ -162,7 +162,7 @@ fn origin(alert: &Alert, context: &Context) -> String {
 }
 
 /// The color of a headline, among the seven that cards have.
-fn color(alert: &Alert) -> &'static str {
+pub(crate) fn color(alert: &Alert) -> &'static str {
     match (alert.action, alert.severity) {
         (Action::Release, _) => "Good",
         (_, Severity::None | Severity::Debug) => "Default",

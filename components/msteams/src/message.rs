@@ -5,8 +5,8 @@
 //! the flow, when our POST was answered long ago: a larger card would be lost without a word.
 
 use campanile_guest::{
-    Action, Alert, Coding, Context, Filling, Formatted, Message, Method, Refusal, Request, Subject,
-    cut, story,
+    Action, Alert, Coding, Context, Filling, Formatted, Message, Method, Refusal, Request,
+    Severity, Subject, cut, story,
 };
 use serde::Serialize;
 
@@ -140,7 +140,9 @@ fn fitting(
     if most < 2 {
         return 1;
     }
-    let mut bytes = many(&[], most, omitted, context, settings).len();
+    // No heading is longer.
+    let longest = Heading { text: format!("{most} alerts, worst EMERGENCY"), color: "Attention" };
+    let mut bytes = many(&[], &longest, omitted, context, settings).len();
     let fallback = card::fallback(alerts[0].1, context.purpose, FALLBACK_MAX);
     // Mentions come with the first alert that is not over; here they count in any case.
     bytes += written(&fallback).len() + written(&calls(settings)).len();
@@ -165,8 +167,9 @@ fn message(
     let (body, summary) = if let [(_, alert)] = alerts {
         (alone(alert, omitted, context, settings), first)
     } else {
-        let body = many(alerts, alerts.len(), omitted, context, settings);
-        (body, format!("{} alerts: {first}", alerts.len()))
+        let heading = heading(alerts);
+        let body = many(alerts, &heading, omitted, context, settings);
+        (body, format!("{}: {first}", heading.text))
     };
     debug_assert!(body.len() <= BODY_BYTES_MAX, "{} bytes", body.len());
     Message {
@@ -196,16 +199,38 @@ fn alone(alert: &Alert, omitted: u32, context: &Context, settings: &Settings) ->
     body
 }
 
-/// `count`: as the title says.
+/// What several alerts are headed by.
+struct Heading {
+    text: String,
+    color: &'static str,
+}
+
+/// How many, and how bad it is: the worst of what is not over.
+fn heading(alerts: &[(u32, &Alert)]) -> Heading {
+    let count = alerts.len();
+    let open = alerts.iter().map(|(_, alert)| *alert).filter(|one| one.action != Action::Release);
+    match open.max_by_key(|alert| alert.severity.number()) {
+        Some(worst) if worst.severity == Severity::None => {
+            Heading { text: format!("{count} alerts"), color: card::color(worst) }
+        }
+        Some(worst) => {
+            let severity = worst.severity.name().to_uppercase();
+            let text = format!("{count} alerts, worst {severity}");
+            Heading { text, color: card::color(worst) }
+        }
+        None => Heading { text: format!("{count} alerts, all RESOLVED"), color: "Good" },
+    }
+}
+
 fn many(
     alerts: &[(u32, &Alert)],
-    count: usize,
+    heading: &Heading,
     omitted: u32,
     context: &Context,
     settings: &Settings,
 ) -> Vec<u8> {
     let is_called = is_called(alerts.iter().map(|(_, alert)| *alert), settings);
-    let mut parts = vec![card::title(&format!("{count} alerts"), "Default")];
+    let mut parts = vec![card::title(&heading.text, heading.color)];
     if is_called {
         parts.push(card::call(&settings.mention));
     }
@@ -213,7 +238,7 @@ fn many(
     parts.extend(left_out(omitted));
     let first = alerts.first().map(|(_, alert)| *alert);
     let fallback = first.map(|alert| card::fallback(alert, context.purpose, FALLBACK_MAX));
-    let fallback = format!("{count} alerts: {}", fallback.unwrap_or_default());
+    let fallback = format!("{}: {}", heading.text, fallback.unwrap_or_default());
     written(&envelope(fallback, parts, None, is_called, settings))
 }
 

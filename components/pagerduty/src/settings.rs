@@ -246,5 +246,7 @@ mod tests {
     #[test]
     fn the_schemas_name_exactly_the_settings_that_are_read() {
         settings::assert_schemas_name_what_is_read([ENDPOINT_SCHEMA, RECIPIENT_SCHEMA], read);
+        let schema: Value = serde_json::from_str(ENDPOINT_SCHEMA).expect("JSON");
+        assert_eq!(schema["properties"]["base_url"]["default"], BASE_URL);
     }
 }

@@ -63,9 +63,6 @@ const SENDER_CHARS_MAX: usize = 80;
 const CHANNEL_CHARS_MAX: usize = 80;
 const EMOJI_BYTES_MAX: usize = 102;
 
-/// What these take is a workflow's own variables, not a message.
-const PATHS_REFUSED: [&str; 2] = ["/workflows/", "/triggers/"];
-
 pub(crate) fn descriptor() -> Descriptor {
     Descriptor {
         name: "slack".into(),
@@ -111,12 +108,6 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
     let modes = [("incoming_webhook", false), ("bot", true)];
     let is_bot = given.choice("mode", Scope::Endpoint, &modes)?.unwrap_or(false);
     let url = given.url("webhook_url", Scope::Endpoint, &["https", "http"])?;
-    let is_refused = |url: &String| PATHS_REFUSED.iter().any(|path| url.contains(path));
-    if url.as_ref().is_some_and(is_refused) {
-        let expected = "is the URL of a workflow (`/workflows/` or `/triggers/`), which takes another \
-                        message; make an incoming webhook in a Slack app and set its URL";
-        return Err(settings::wrong(Scope::Endpoint, "webhook_url", expected));
-    }
     let sender = given.text("sender_username", Scope::Endpoint, 0..=SENDER_CHARS_MAX)?;
     let bot = read_bot(&mut given)?;
     let expected = "an id of a member (U... or W...) or of a user group (S...)";
@@ -325,9 +316,6 @@ mod tests {
             (url("https://h\\hunter2"), "setting `webhook_url`: expected"),
             (url("https://h/hunter2 x"), "setting `webhook_url`: expected"),
             (url("https://h/\r\nhunter2"), "setting `webhook_url`: expected"),
-            (url("https://hooks.slack.com/workflows/hunter2"), "is the URL of a workflow"),
-            (url("https://hooks.slack.com/triggers/hunter2"), "is the URL of a workflow"),
-            (url("https://proxy/slack/triggers/hunter2"), "is the URL of a workflow"),
             (r#"{"bot":"hunter2"}"#.into(), "no setting `bot`; there are mode, webhook_url"),
             (r#"{"sender_username":["hunter2"]}"#.into(), "setting `sender_username`: expected"),
             (r#"{"mode":"hunter2"}"#.into(), "setting `mode`: expected one of"),

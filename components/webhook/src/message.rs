@@ -203,7 +203,7 @@ impl<'a> Open<'a> {
 
 #[cfg(test)]
 mod tests {
-    use campanile_guest::{Action, Alert, Instant, Purpose, Severity};
+    use campanile_guest::{Instant, samples};
     use serde_json::Value;
 
     use super::*;
@@ -323,50 +323,15 @@ mod tests {
     }
 
     fn context(text: &str) -> Context {
-        Context {
-            settings: text.into(),
-            recipient_id: "1".into(),
-            recipient_name: "ops".into(),
-            endpoint_id: "1".into(),
-            instance: "tower".into(),
-            instance_link: None,
-            engine: "campanile/1.2.3".into(),
-            zone: "UTC".into(),
-            locale: "en".into(),
-            purpose: Purpose::Live,
-            omitted: 0,
-            group: vec![],
-            extra: vec![],
-        }
+        Context { settings: text.into(), ..samples::context() }
     }
 
     /// An alert whose raw form is a JSON object of about so many bytes.
     fn of_ntopng(bytes: usize) -> Subject {
-        let alert = Alert {
-            id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-            fingerprint: "00".repeat(16),
-            episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-            producer: "ntopng".into(),
-            time: instant(1_790_000_000_000),
-            received: instant(1_790_000_000_500),
-            ended: None,
-            severity: Severity::Error,
-            score: 100,
-            action: Action::Store,
-            category: "security".into(),
-            alert_type: "beacon".into(),
-            title: "Beacon".into(),
-            text: "talks every 60 s".into(),
-            entity_kind: "other".into(),
-            entity_value: "x".into(),
-            interface_name: None,
-            flow: None,
-            host: None,
-            link: None,
-            labels: vec![],
-            annotations: vec![],
-            raw: format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes.saturating_sub(8))),
-        };
+        let mut alert = samples::alert();
+        (alert.producer, alert.title) = ("ntopng".into(), "Beacon".into());
+        (alert.time, alert.received) = (instant(1_790_000_000_000), instant(1_790_000_000_500));
+        alert.raw = format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes.saturating_sub(8)));
         Subject { alert, previous: None }
     }
 

@@ -3,56 +3,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Arc, Mutex};
 
-use campanile_tests::peer::http::{Request, Web, answer};
+use campanile_tests::capture::{Reply, Request};
 use campanile_tests::peers::judge;
-use campanile_tests::site::Site;
 use serde_json::{Value, json};
 use twilight_model::channel::message::Embed;
 use twilight_validate::{embed, message};
 
-use super::alerts;
-use crate::services::HOSTILE_TITLE;
+use super::{HOSTILE_TITLE, takes};
 
-/// The bodies that a service was sent through each of the endpoints, with a recipient each, for all
-/// alerts, flows and closed ones too.
+/// The bodies that a service was sent, which answers with this status and what `says` says.
 async fn bodies(
     kind: &str,
     setups: impl Fn(&str) -> Vec<(Value, Value)>,
     status: u16,
-    says: impl Fn(&Request) -> String + Send + 'static,
+    says: impl Fn(&Request) -> String + Send + Sync + 'static,
 ) -> Vec<Value> {
-    let taken = Arc::new(Mutex::new(vec![]));
-    let keeps = Arc::clone(&taken);
-    let service = Web::saying(move |request| {
-        keeps.lock().unwrap().push(request.body.clone());
-        answer(status, &[("content-type", "application/json")], says(request).as_bytes())
-    })
-    .await;
-    let origin = format!("http://{}", service.address());
-    let mut site = Site::new().await;
-    for (number, (endpoint, recipient)) in setups(&origin).iter().enumerate() {
-        let name = format!("chat-{number}");
-        site = site.endpoint(&name, kind, endpoint).recipient(&name, &name, recipient);
-    }
-    let engine = site.start().await;
-    // One after the other, so that none shares a message with another.
-    for alert in alerts() {
-        let id = engine.accepts(&alert).await.swap_remove(0);
-        engine.reaches(&id, "delivered").await;
-    }
-    let of_ntopng = [
-        campanile_tests::alerts::host("192.0.2.7", "engage", 100),
-        campanile_tests::alerts::host("192.0.2.7", "release", 100),
-        campanile_tests::alerts::flow(7),
-    ];
-    for id in engine.accepts_ntopng(of_ntopng).await {
-        engine.reaches(&id, "delivered").await;
-    }
-    let taken = taken.lock().unwrap();
-    let bodies = taken.iter().map(|body| serde_json::from_slice(body));
-    bodies.collect::<Result<Vec<_>, _>>().expect("JSON")
+    let rule = move |request: &Request| {
+        Reply::text(status, &says(request)).with("content-type", "application/json")
+    };
+    takes(kind, rule, setups).await.iter().map(Request::json).collect()
 }
 
 #[tokio::test]

@@ -1,61 +1,13 @@
 //! Kinds against servers that hold the service's contract: what the service would refuse is
 //! refused, and what it would drop in silence is found.
 
-use campanile_tests::alerts as ntopng;
 use campanile_tests::capture::{Capture, Reply, Request};
-use campanile_tests::engine::Engine;
 use campanile_tests::eventually;
 use campanile_tests::services::{mattermost, pagerduty, thehive, wecom};
 use campanile_tests::site::Site;
 use serde_json::{Value, json};
 
-use super::alerts;
-
-/// Sends every alert, the beginning and the end of one, and a flow to each of these setups; none is
-/// refused on the way. What the service was asked.
-async fn takes(
-    kind: &str,
-    rule: impl Fn(&Request) -> Reply + Send + Sync + 'static,
-    setups: impl Fn(&str) -> Vec<(Value, Value)>,
-) -> Vec<Request> {
-    let service = Capture::deciding(rule).await;
-    let origin = format!("http://{}", service.address());
-    let mut site = Site::new().await;
-    for (number, (endpoint, recipient)) in setups(&origin).iter().enumerate() {
-        let name = format!("{kind}-{number}");
-        site = site.endpoint(&name, kind, endpoint).recipient(&name, &name, recipient);
-    }
-    let engine = site.start().await;
-    for alert in alerts() {
-        let id = engine.accepts(&alert).await.swap_remove(0);
-        is_taken(&engine, &id).await;
-    }
-    let of_ntopng = [
-        ntopng::host("192.0.2.7", "engage", 100),
-        ntopng::host("192.0.2.7", "release", 100),
-        ntopng::flow(7),
-    ];
-    for alert in of_ntopng {
-        let id = engine.accepts_ntopng([alert]).await.swap_remove(0);
-        is_taken(&engine, &id).await;
-    }
-    service.requests()
-}
-
-/// Waits until all deliveries of an alert have ended: each was taken at once.
-async fn is_taken(engine: &Engine, alert: &str) {
-    let what = format!("alert {alert} ends");
-    let ended = eventually(&what, || async {
-        let found = engine.deliveries_of(alert).await;
-        let is_over = !found.is_empty() && found.iter().all(|one| one["state"] != "pending");
-        is_over.then_some(found)
-    });
-    for delivery in ended.await {
-        let attempts = engine.attempts(delivery["id"].as_str().expect("an id")).await;
-        let is_taken = attempts.len() == 1 && attempts[0]["outcome"] == "delivered";
-        assert!(is_taken, "{attempts:#?}");
-    }
-}
+use super::{alerts, takes};
 
 /// The bodies of what was asked in this way.
 fn bodies(asked: &[Request], line: &str) -> Vec<Value> {

@@ -1,6 +1,7 @@
 //! Syslog at rsyslog and syslog-ng.
 
 use campanile_tests::alerts::native;
+use campanile_tests::engine::Engine;
 use campanile_tests::eventually;
 use campanile_tests::peer::tls::Authority;
 use campanile_tests::peers::syslog::{Header, Program, Record, Syslog, Way};
@@ -27,6 +28,41 @@ fn endpoint(syslog: &Syslog, authority: &Authority, more: &Value) -> Value {
     settings
 }
 
+/// A daemon, and an engine with a recipient `ops` for it; more settings of the endpoint and of the
+/// recipient. `None`: skipped.
+async fn wired(
+    (program, way, header): (Program, Way, Header),
+    authority: &Authority,
+    [of_endpoint, of_recipient]: [Value; 2],
+) -> Option<(Syslog, Engine)> {
+    let syslog = Syslog::start(program, way, header, authority).await?;
+    let settings = endpoint(&syslog, authority, &of_endpoint);
+    let site = Site::new().await.endpoint("log", "syslog", &settings);
+    let engine = site.recipient("ops", "log", &of_recipient).start().await;
+    Some((syslog, engine))
+}
+
+/// Sends all the alerts: their ids, and what the daemon read.
+async fn told(engine: &Engine, syslog: &Syslog) -> (Vec<String>, Vec<Record>) {
+    let mut sent = alerts();
+    // Would end an element of structured data.
+    sent[2]["link"] = "https://watch.example/?q=]".into();
+    let mut ids = vec![];
+    for alert in &sent {
+        let (id, record) = sends(engine, alert).await;
+        assert!(record.starts_with("delivered"), "{record}\n{}", syslog.said());
+        ids.push(id);
+    }
+    let records = syslog.sees(sent.len()).await;
+    assert_eq!(records.len(), sent.len(), "{records:#?}");
+    (ids, records)
+}
+
+/// How many elements of structured data end here: what an alert holds ends none.
+fn ends(data: &str) -> usize {
+    data.match_indices(']').filter(|(at, _)| !data[..*at].ends_with('\\')).count()
+}
+
 fn milliseconds(time: &str) -> i64 {
     time.parse::<jiff::Timestamp>()
         .unwrap_or_else(|error| panic!("{time}: {error}"))
@@ -39,9 +75,6 @@ const TIME_MS: i64 = 1_735_689_600_250;
 async fn arrives_over(way: Way) {
     let authority = Authority::new();
     for program in PROGRAMS {
-        let Some(syslog) = Syslog::start(program, way, Header::Rfc5424, &authority).await else {
-            return;
-        };
         let client = authority.identity(&["campanile.test"]);
         let more = match way {
             Way::Udp | Way::Tcp | Way::Tls | Way::Local => json!({}),
@@ -50,29 +83,21 @@ async fn arrives_over(way: Way) {
                 json!({"tls_client_cert": client.certificate, "tls_client_key": client.key})
             }
         };
-        let site =
-            Site::new().await.endpoint("log", "syslog", &endpoint(&syslog, &authority, &more));
-        let data = json!({"sd_id": "alert@32473", "msgid": "ALARM"});
-        let engine = site.recipient("ops", "log", &data).start().await;
+        let settings = [more, json!({"sd_id": "alert@32473", "msgid": "ALARM"})];
+        let wired = wired((program, way, Header::Rfc5424), &authority, settings).await;
+        let Some((syslog, engine)) = wired else { return };
         let (certainty, found) = probes(&engine).await;
         assert_ne!(certainty, "failed", "{found}");
-        let sent = alerts();
-        let mut ids = vec![];
-        for alert in &sent {
-            let (id, record) = sends(&engine, alert).await;
-            assert!(record.starts_with("delivered"), "{program:?}: {record}\n{}", syslog.said());
-            ids.push(id);
-        }
 
-        let records = syslog.sees(sent.len()).await;
+        let (ids, records) = told(&engine, &syslog).await;
 
-        assert_eq!(records.len(), sent.len(), "{program:?}: {records:#?}");
         for (record, id) in records.iter().zip(&ids) {
             let Record { hostname, app_name, procid, msgid, data, .. } = record;
             assert_eq!((hostname.as_str(), app_name.as_str()), ("edge-1.example", "campanile"));
             assert_eq!((procid.as_str(), msgid.as_str()), ("", "ALARM"), "{program:?}");
             assert_eq!(milliseconds(&record.time), TIME_MS, "{program:?}: {record:?}");
             assert!(data.starts_with("[alert@32473 ") && data.ends_with(']'), "{data}");
+            assert_eq!(ends(data), 1, "{program:?}: {data}");
             assert!(data.contains(&format!("id=\"{id}\"")), "{data}");
             assert!(data.contains("action=\"stored\""), "{data}");
             let is_clean = !record.text.contains(|it: char| it.is_control() || it == '\u{202e}');
@@ -134,11 +159,9 @@ async fn syslog_over_tls_with_both_certificates_is_read_field_by_field() {
 async fn a_syslog_daemon_that_wants_a_certificate_takes_nothing_without_one() {
     let authority = Authority::new();
     for program in PROGRAMS {
-        let daemon = Syslog::start(program, Way::MutualTls, Header::Rfc5424, &authority).await;
-        let Some(syslog) = daemon else { return };
-        let settings = endpoint(&syslog, &authority, &json!({}));
-        let site = Site::new().await.endpoint("log", "syslog", &settings);
-        let engine = site.recipient("ops", "log", &json!({})).start().await;
+        let of = (program, Way::MutualTls, Header::Rfc5424);
+        let wired = wired(of, &authority, [json!({}), json!({})]).await;
+        let Some((syslog, engine)) = wired else { return };
         let (_, probed) = probes(&engine).await;
         engine.accepts(&native("nobody hears this")).await;
         eventually("it complains", || async { (!syslog.said().is_empty()).then_some(()) }).await;
@@ -150,13 +173,11 @@ async fn a_syslog_daemon_that_wants_a_certificate_takes_nothing_without_one() {
 async fn a_certificate_that_is_not_trusted_gets_no_message() {
     let authority = Authority::new();
     for program in PROGRAMS {
-        let Some(syslog) = Syslog::start(program, Way::Tls, Header::Rfc5424, &authority).await
-        else {
+        let another = json!({"tls_ca": Authority::new().pem()});
+        let of = (program, Way::Tls, Header::Rfc5424);
+        let Some((syslog, engine)) = wired(of, &authority, [another, json!({})]).await else {
             return;
         };
-        let settings = endpoint(&syslog, &Authority::new(), &json!({}));
-        let site = Site::new().await.endpoint("log", "syslog", &settings);
-        let engine = site.recipient("ops", "log", &json!({})).start().await;
         engine.accepts(&native("for another")).await;
         eventually("the endpoint is paused", || async {
             let shown = engine.get("/v1/endpoints/log").await.json();
@@ -171,21 +192,12 @@ async fn a_certificate_that_is_not_trusted_gets_no_message() {
 async fn the_older_header_is_read_by_both_daemons() {
     let authority = Authority::new();
     for (program, way) in PROGRAMS.into_iter().flat_map(|one| [(one, Way::Udp), (one, Way::Tcp)]) {
-        let Some(syslog) = Syslog::start(program, way, Header::Rfc3164, &authority).await else {
-            return;
-        };
-        let settings = endpoint(&syslog, &authority, &json!({"header": "rfc3164"}));
-        let site = Site::new().await.endpoint("log", "syslog", &settings);
-        let engine = site.recipient("ops", "log", &json!({})).start().await;
-        let sent = alerts();
-        for alert in &sent {
-            let (_, record) = sends(&engine, alert).await;
-            assert!(record.starts_with("delivered"), "{program:?}: {record}");
-        }
+        let settings = [json!({"header": "rfc3164"}), json!({})];
+        let wired = wired((program, way, Header::Rfc3164), &authority, settings).await;
+        let Some((syslog, engine)) = wired else { return };
 
-        let records = syslog.sees(sent.len()).await;
+        let (_, records) = told(&engine, &syslog).await;
 
-        assert_eq!(records.len(), sent.len(), "{program:?}, {way:?}: {records:#?}");
         for record in &records {
             let names = (record.hostname.as_str(), record.app_name.as_str());
             assert_eq!(names, ("edge-1.example", "campanile"), "{program:?}, {way:?}: {record:?}");
@@ -253,15 +265,9 @@ async fn the_daemon_of_this_machine_takes_datagrams_at_its_socket() {
         let site = Site::new().await.with_egress_grant(&grant);
         let site = site.endpoint("log", "syslog", &settings);
         let engine = site.recipient("ops", "log", &json!({})).start().await;
-        let sent = alerts();
-        for alert in &sent {
-            let (_, record) = sends(&engine, alert).await;
-            assert!(record.starts_with("delivered"), "{program:?}: {record}");
-        }
 
-        let records = syslog.sees(sent.len()).await;
+        let (_, records) = told(&engine, &syslog).await;
 
-        assert_eq!(records.len(), sent.len(), "{program:?}: {records:#?}");
         for record in &records {
             assert_eq!(record.app_name, "campanile", "{program:?}: {record:?}");
             // Without a year, at midnight wherever this machine is.
@@ -282,28 +288,18 @@ async fn the_daemon_of_this_machine_takes_datagrams_at_its_socket() {
 async fn checkmks_structured_data_is_one_element_whatever_an_alert_holds() {
     let authority = Authority::new();
     for program in PROGRAMS {
-        let daemon = Syslog::start(program, Way::Udp, Header::Rfc5424, &authority).await;
-        let Some(syslog) = daemon else { return };
-        let settings = endpoint(&syslog, &authority, &json!({}));
-        let site = Site::new().await.endpoint("log", "syslog", &settings);
-        let engine = site.recipient("ops", "log", &json!({"format": "checkmk"})).start().await;
-        let sent = alerts();
-        for alert in &sent {
-            let (_, record) = sends(&engine, alert).await;
-            assert!(record.starts_with("delivered"), "{program:?}: {record}");
-        }
+        let settings = [json!({}), json!({"format": "checkmk"})];
+        let wired = wired((program, Way::Udp, Header::Rfc5424), &authority, settings).await;
+        let Some((syslog, engine)) = wired else { return };
 
-        let records = syslog.sees(sent.len()).await;
+        let (_, records) = told(&engine, &syslog).await;
 
-        assert_eq!(records.len(), sent.len(), "{program:?}: {records:#?}");
         for record in &records {
             let Record { data, text, time, .. } = record;
             assert_eq!(milliseconds(time), TIME_MS, "{program:?}: {record:?}");
             assert!(data.starts_with("[Checkmk@18662 ") && data.ends_with(']'), "{record:?}");
             assert!(data.contains(" sl=\"") && data.contains(" severity=\""), "{record:?}");
-            // What an alert holds ends no element, and begins no second one.
-            let ends = data.match_indices(']').filter(|(at, _)| !data[..*at].ends_with('\\'));
-            assert_eq!(ends.count(), 1, "{program:?}: {record:?}");
+            assert_eq!(ends(data), 1, "{program:?}: {record:?}");
             assert!(!text.is_empty() && !text.starts_with('['), "{program:?}: {record:?}");
         }
         assert!(records[0].data.contains("/var is at 97 %"), "{:?}", records[0]);

@@ -128,6 +128,16 @@ fn what_a_probe_finds_never_has_the_token_in_it() {
     }
 }
 
+#[test]
+fn a_certificate_that_is_wrong_is_the_endpoints_fault() {
+    let problem = Problem { code: "untrusted".into(), detail: String::new() };
+    let outcome = judge(Err(HttpError::Untrusted(problem)), 1, &Settings::default(), &attempt());
+    let Verdict::Failed(Failure::Misconfigured(fault)) = &outcome.verdicts[0] else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!((fault.scope, fault.code.as_str()), (Scope::Endpoint, "untrusted"));
+}
+
 fn judge_one(status: u16, body: &str, alerts: usize) -> Outcome {
     let settings = settings::read("{}").expect("settings");
     judge(Ok(answer(status, body, &[])), alerts, &settings, &attempt())

@@ -13,7 +13,7 @@ fn what_is_left_of_the_limit_is_told_with_any_answer() {
     }
     let far = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "4294967295")];
     let outcome = judge(Ok(answer(201, "", &far)), &attempt());
-    assert_eq!(outcome.budgets[0].reset_ms, u32::MAX);
+    assert_eq!(outcome.budgets[0].reset_ms, retry_after::WAIT_MS_MAX);
 }
 
 #[test]
@@ -55,6 +55,16 @@ fn a_remote_id_holds_post_and_thread_and_nothing_else_is_one() {
     for (remote_id, expected) in table {
         assert_eq!(parts(remote_id), expected, "{remote_id}");
     }
+}
+
+#[test]
+fn a_certificate_that_is_wrong_is_the_endpoints_fault() {
+    let problem = Problem { code: "untrusted".into(), detail: String::new() };
+    let outcome = judge(Err(HttpError::Untrusted(problem)), &attempt());
+    let Verdict::Failed(Failure::Misconfigured(fault)) = &outcome.verdicts[0] else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!((fault.scope, fault.code.as_str()), (Scope::Endpoint, "untrusted"));
 }
 
 fn answer(status: u16, body: &str, headers: &[(&str, &str)]) -> Response {

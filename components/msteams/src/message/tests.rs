@@ -131,8 +131,53 @@ fn alerts_share_a_card_up_to_the_bound_and_up_to_what_is_set() {
     assert!(messages.len() > 1);
     let told: Vec<_> = messages.iter().flat_map(|message| message.alerts.clone()).collect();
     assert_eq!(told, [0, 1, 2, 3, 4]);
-    let message = &tell(&alerts[..2], "{}").messages[0];
-    assert!(message.summary.starts_with("2 alerts: [CRITICAL] Disk full"), "{}", message.summary);
+}
+
+#[test]
+fn no_card_of_several_is_past_the_bound_however_near_they_come() {
+    let mut counts = vec![];
+    for link in (0..1990).step_by(5) {
+        let mut alerts = vec![filled(&"\u{4e2d}".repeat(700)); 2];
+        for alert in &mut alerts {
+            (alert.severity, alert.link) = (Severity::Emergency, None);
+        }
+        let mut last = Alert { severity: Severity::Emergency, ..alert() };
+        last.text = "x".repeat(600);
+        last.link = Some(format!("https://h/{}", "x".repeat(link)));
+        alerts.push(last.clone());
+        last.link = None;
+        alerts.push(last);
+        let messages = tell(&alerts, "{}").messages;
+        messages.iter().for_each(check);
+        counts.push(messages[0].alerts.len());
+    }
+    counts.dedup();
+    assert!(counts.len() > 1, "{counts:?}");
+}
+
+#[test]
+fn several_are_headed_by_how_many_and_the_worst_of_what_is_not_over() {
+    let of = |severity: Severity, action: Action| Alert { severity, action, ..alert() };
+    let (warning, critical) =
+        (of(Severity::Warning, Action::Engage), of(Severity::Critical, Action::Store));
+    let over = of(Severity::Emergency, Action::Release);
+    let none = of(Severity::None, Action::Store);
+    let table = [
+        (vec![warning.clone(), critical.clone()], "2 alerts, worst CRITICAL", "Attention"),
+        (vec![critical, warning.clone(), none.clone()], "3 alerts, worst CRITICAL", "Attention"),
+        (vec![over.clone(), warning], "2 alerts, worst WARNING", "Warning"),
+        (vec![over.clone(), over], "2 alerts, all RESOLVED", "Good"),
+        (vec![none.clone(), none], "2 alerts", "Default"),
+    ];
+    for (alerts, text, color) in table {
+        let message = tell(&alerts, "{}").messages.remove(0);
+        let card = card(&message);
+        let head = &card["body"][0];
+        assert_eq!((&head["text"], &head["color"]), (&text.into(), &color.into()));
+        for line in [message.summary.as_str(), card["fallbackText"].as_str().expect("a text")] {
+            assert!(line.starts_with(&format!("{text}: ")), "{line}");
+        }
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use campanile_guest::{Instant, Purpose};
+use campanile_guest::{Instant, Purpose, http::Problem};
 
 use super::*;
 
@@ -42,10 +42,24 @@ fn a_body_without_a_whole_number_is_no_verdict() {
     }
 }
 
+#[test]
+fn a_certificate_that_is_wrong_is_the_endpoints_fault() {
+    let problem = Problem { code: "untrusted".into(), detail: String::new() };
+    let outcome = judge(Err(HttpError::Untrusted(problem)), 1, &attempt());
+    let Verdict::Failed(Failure::Misconfigured(fault)) = &outcome.verdicts[0] else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!((fault.scope, fault.code.as_str()), (Scope::Endpoint, "untrusted"));
+}
+
 fn judge_one(status: u16, body: &str, alerts: usize) -> Outcome {
     let answer = Response { status, headers: vec![], body: body.into(), ending: Ending::Complete };
+    judge(Ok(answer), alerts, &attempt())
+}
+
+fn attempt() -> Attempt {
     let now = Instant { unix_ms: 1_795_488_660_250, utc: String::new(), local: String::new() };
-    let attempt = Attempt {
+    Attempt {
         message_id: "msg_1".into(),
         number: 1,
         now: now.clone(),
@@ -54,6 +68,5 @@ fn judge_one(status: u16, body: &str, alerts: usize) -> Outcome {
         deliveries: vec![],
         deadline_ms: 25_000,
         purpose: Purpose::Live,
-    };
-    judge(Ok(answer), alerts, &attempt)
+    }
 }
