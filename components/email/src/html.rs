@@ -5,9 +5,9 @@
 //! is a link. Where colors are set, text and ground are set together; everything else has those of
 //! the mail program, so that it can be read on light and on dark.
 
-use campanile_guest::{Action, Alert, Context, Severity, color, plain, story};
+use campanile_guest::{Action, Alert, Severity, color, plain, story};
 
-use crate::text::{self, shortened};
+use crate::content::{Content, Told, shortened};
 
 /// What an alert's own text may take here; the text part has all of it. Programs cut a mail at about
 /// 100 KiB.
@@ -31,96 +31,109 @@ const GRAY_ON_DARK: &str = "#8a8a8a";
 const RED: &str = "#C0392B";
 
 /// `is_alone`: there is no text part that has the rest, so nothing is cut.
-pub(crate) fn body(alerts: &[&Alert], context: &Context, title: &str, is_alone: bool) -> String {
-    let mut html = String::with_capacity(2048 * alerts.len());
-    html.push_str(
+pub(crate) fn body(content: &Content<'_>, title: &str, is_alone: bool) -> String {
+    let mut html = String::with_capacity(1024 + 4096 * content.alerts.len());
+    html.extend([
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"supported-color-schemes\" content=\"light dark\">\n",
-    );
-    html.push_str(&format!(
-        "<style>@media (prefers-color-scheme:dark){{.gray{{color:{GRAY_ON_DARK} !important}}}}</style>\n\
-         <title>"
-    ));
+         <meta name=\"supported-color-schemes\" content=\"light dark\">\n\
+         <style>@media (prefers-color-scheme:dark){.gray{color:",
+        GRAY_ON_DARK,
+        " !important}}</style>\n<title>",
+    ]);
     push_escaped(&mut html, title);
-    html.push_str("</title>\n</head>\n<body style=\"margin:0;padding:0\">\n<div style=\"");
-    html.push_str(PAGE);
-    html.push_str(";max-width:640px;margin:0 auto;padding:12px\">\n");
-    for line in text::preamble(alerts, context) {
+    html.extend([
+        "</title>\n</head>\n<body style=\"margin:0;padding:0\">\n<div style=\"",
+        PAGE,
+        ";max-width:640px;margin:0 auto;padding:12px\">\n",
+    ]);
+    for line in &content.preamble {
         html.push_str("<p style=\"margin:0 0 8px\">");
-        push_escaped(&mut html, &line);
+        push_escaped(&mut html, line);
         html.push_str("</p>\n");
     }
-    for alert in alerts {
-        push_card(&mut html, alert, context, is_alone);
+    for told in &content.alerts {
+        push_card(&mut html, told, is_alone);
     }
-    html.push_str(&format!("<p class=\"gray\" style=\"margin:0;font-size:12px;color:{GRAY}\">"));
-    push_escaped(&mut html, &text::origin(alerts, context));
-    if let Some(link) = context.instance_link.as_deref().and_then(address) {
-        html.push_str(&format!(
-            " &middot; <a class=\"gray\" href=\"{link}\" style=\"color:{GRAY}\">Open</a>"
-        ));
+    html.extend(["<p class=\"gray\" style=\"margin:0;font-size:12px;color:", GRAY, "\">"]);
+    push_escaped(&mut html, &content.origin);
+    if let Some(link) = content.instance_link.and_then(address) {
+        html.extend([" &middot; <a class=\"gray\" href=\"", &link]);
+        html.extend(["\" style=\"color:", GRAY, "\">Open</a>"]);
     }
     html.push_str("</p>\n</div>\n</body>\n</html>\n");
     html
 }
 
-fn push_card(html: &mut String, alert: &Alert, context: &Context, is_alone: bool) {
-    let (ground, ink) = (ground(alert), ink(alert));
+fn push_card(html: &mut String, told: &Told<'_>, is_alone: bool) {
+    let (ground, ink) = (ground(told.alert), ink(told.alert));
     let is_full = is_alone || html.len() < FULL_BYTES_MAX;
-    html.push_str(&format!(
-        "<div style=\"margin:0 0 16px;border:1px solid {ground};border-radius:6px;overflow:hidden\">\n\
-         <div style=\"background-color:{ground};color:{ink};padding:10px 14px;font-size:19px;\
-         font-weight:bold;line-height:1.3;overflow-wrap:anywhere;word-break:break-word\">"
-    ));
-    push_escaped(html, &shortened(&story::headline(alert, context.purpose), VALUE_CHARS_MAX));
+    html.extend([
+        "<div style=\"margin:0 0 16px;border:1px solid ",
+        &ground,
+        ";border-radius:6px;overflow:hidden\">\n<div style=\"background-color:",
+        &ground,
+        ";color:",
+        ink,
+        ";padding:10px 14px;font-size:19px;font-weight:bold;line-height:1.3;\
+         overflow-wrap:anywhere;word-break:break-word\">",
+    ]);
+    push_escaped(html, &shortened(&told.headline, VALUE_CHARS_MAX));
     html.push_str("</div>\n<div style=\"padding:10px 14px\">\n");
-    if let Some(over) = story::over(alert) {
+    if let Some(over) = &told.over {
         html.push_str("<p style=\"margin:0 0 10px;font-weight:bold\">");
-        push_escaped(html, &over);
+        push_escaped(html, over);
         html.push_str("</p>\n");
     }
     if is_full {
-        push_details(html, alert, is_alone);
+        push_details(html, told, is_alone);
     } else {
         html.push_str("<p style=\"margin:0\">");
-        push_escaped(html, &story::when(alert));
+        push_escaped(html, &story::when(told.alert));
         html.push_str("; the rest is in the plain text of this mail.</p>\n");
     }
-    if let Some(link) = alert.link.as_deref().and_then(address) {
-        html.push_str(&format!(
-            "<p style=\"margin:12px 0 4px\"><a href=\"{link}\" style=\"display:inline-block;\
-             background-color:{ground};color:{ink};padding:8px 16px;border-radius:4px;\
-             text-decoration:none;font-weight:bold\">Open the alert</a></p>\n"
-        ));
+    if let Some(link) = told.alert.link.as_deref().and_then(address) {
+        html.extend([
+            "<p style=\"margin:12px 0 4px\"><a href=\"",
+            &link,
+            "\" style=\"display:inline-block;background-color:",
+            &ground,
+            ";color:",
+            ink,
+            ";padding:8px 16px;border-radius:4px;text-decoration:none;font-weight:bold\">\
+             Open the alert</a></p>\n",
+        ]);
     }
     html.push_str("</div>\n</div>\n");
 }
 
-fn push_details(html: &mut String, alert: &Alert, is_alone: bool) {
+fn push_details(html: &mut String, told: &Told<'_>, is_alone: bool) {
     let max = |max| if is_alone { usize::MAX } else { max };
-    if let Some(told) = story::text(alert) {
+    if let Some(words) = &told.text {
         html.push_str("<p style=\"margin:0 0 10px;white-space:pre-wrap;overflow-wrap:anywhere;word-break:break-word\">");
-        push_lines(html, &shortened(&told, max(TEXT_CHARS_MAX)));
+        push_lines(html, &shortened(words, max(TEXT_CHARS_MAX)));
         html.push_str("</p>\n");
     }
     // A table has no font of what is around it in some programs.
-    html.push_str(&format!(
+    html.extend([
         "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" \
-         style=\"border-collapse:collapse;{PAGE}\">\n"
-    ));
-    for (name, value) in text::facts(alert) {
-        html.push_str(&format!(
-            "<tr><td class=\"gray\" \
-             style=\"padding:2px 14px 2px 0;vertical-align:top;color:{GRAY}\">"
-        ));
-        push_escaped(html, &shortened(&name, VALUE_CHARS_MAX));
+         style=\"border-collapse:collapse;",
+        PAGE,
+        "\">\n",
+    ]);
+    for (name, value) in &told.facts {
+        html.extend([
+            "<tr><td class=\"gray\" style=\"padding:2px 14px 2px 0;vertical-align:top;color:",
+            GRAY,
+            "\">",
+        ]);
+        push_escaped(html, &shortened(name.as_ref(), VALUE_CHARS_MAX));
         html.push_str(
             "</td><td style=\"padding:2px 0;vertical-align:top;overflow-wrap:anywhere;\
              word-break:break-word\">",
         );
-        push_lines(html, &shortened(&value, max(VALUE_CHARS_MAX)));
+        push_lines(html, &shortened(value, max(VALUE_CHARS_MAX)));
         html.push_str("</td></tr>\n");
     }
     html.push_str("</table>\n");
@@ -208,7 +221,7 @@ mod tests {
         alert.labels = vec![(evil.into(), format!("{evil}!"))];
         alert.annotations = vec![(evil.into(), evil.into())];
         alert.link = Some(format!("https://h/{evil}"));
-        let html = body(&[&alert], &context(), evil, false);
+        let html = body(&Content::of(&[&alert], &context()), evil, false);
         for tag in ["<img", "<script", "&amp;\"", "src=x onerror=alert(1)>"] {
             assert!(!html.contains(tag), "{tag}: {html}");
         }
@@ -270,7 +283,7 @@ mod tests {
         let mut alert = alert("01JD8Q5W3V9T6Z0M4K2N7P1R5S");
         alert.text = "<".repeat(20_000);
         let alerts = [&alert; 50];
-        let html = body(&alerts, &context(), "x", false);
+        let html = body(&Content::of(&alerts, &context()), "x", false);
         assert!(html.len() < 200_000, "{}", html.len());
         assert_eq!(html.matches("overflow:hidden").count(), 50);
         assert!(html.contains("the rest is in the plain text of this mail"));

@@ -7,12 +7,15 @@
 
 mod address;
 mod answer;
+mod content;
 mod envelope;
 mod html;
 mod line;
 mod message;
 mod offers;
 mod reply;
+#[cfg(test)]
+mod script;
 mod session;
 mod settings;
 mod text;

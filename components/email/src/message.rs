@@ -18,9 +18,9 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::mime::MimePart;
 
 use crate::address::Mailbox;
+use crate::content::{Content, shortened};
 use crate::envelope::Envelope;
 use crate::settings::{Format, Settings};
-use crate::text::shortened;
 use crate::{answer, html, text, thread};
 
 const CONTENT_TYPE: &str = "message/rfc822";
@@ -69,11 +69,11 @@ pub(crate) fn mail(message: &Message, attempt: &Attempt) -> Option<(Envelope, Ve
 }
 
 fn tell_of(alerts: &[&Alert], at: Vec<u32>, context: &Context, settings: &Settings) -> Message {
-    let summary = shortened(&subject(alerts, context), SUBJECT_CHARS_MAX);
+    let summary = shortened(subject(alerts, context), SUBJECT_CHARS_MAX).into_owned();
     let prefix = &settings.subject_prefix;
     let blank = if prefix.is_empty() { "" } else { " " };
-    let subject = undecodable(&plain::line(&format!("{prefix}{blank}{summary}")));
-    let subject = shortened(&subject, SUBJECT_CHARS_MAX);
+    let subject = undecodable(plain::line(&format!("{prefix}{blank}{summary}")));
+    let subject = shortened(subject, SUBJECT_CHARS_MAX);
     let time_ms = alerts.iter().map(|alert| when_ms(alert)).max().unwrap_or_default();
     let (importance, priority) = importance(alerts);
 
@@ -89,13 +89,14 @@ fn tell_of(alerts: &[&Alert], at: Vec<u32>, context: &Context, settings: &Settin
         mail = mail.in_reply_to(root.clone()).references(root);
     }
     mail = mail
-        .subject(subject.clone())
+        .subject(subject.as_ref())
         // RFC 3834: nobody's vacation is to answer.
         .header("Auto-Submitted", Raw::new("auto-generated"))
         .header("Importance", Raw::new(importance))
         .header("X-Priority", Raw::new(priority));
-    let text = || part("text/plain", &text::body(alerts, context));
-    let html = |is_alone| part("text/html", &html::body(alerts, context, &subject, is_alone));
+    let content = Content::of(alerts, context);
+    let text = || part("text/plain", &text::body(&content));
+    let html = |is_alone| part("text/html", &html::body(&content, &subject, is_alone));
     let body = match settings.format {
         Format::Text => text(),
         Format::Html => html(true),
@@ -105,7 +106,7 @@ fn tell_of(alerts: &[&Alert], at: Vec<u32>, context: &Context, settings: &Settin
             MimePart::new(of_both, vec![text(), html(false)])
         }
     };
-    let mut bytes = Vec::with_capacity(8 << 10);
+    let mut bytes = vec![];
     mail.body(body).serialize(&mut bytes);
     Message {
         alerts: at,
@@ -120,8 +121,8 @@ fn tell_of(alerts: &[&Alert], at: Vec<u32>, context: &Context, settings: &Settin
 
 /// What looks like an encoded word (RFC 2047) is not to be read as one: an invisible blank parts it,
 /// and everything is encoded then.
-fn undecodable(text: &str) -> String {
-    text.replace("=?", "=\u{200b}?")
+fn undecodable(text: String) -> String {
+    if text.contains('=') { text.replace("=?", "=\u{200b}?") } else { text }
 }
 
 /// Always quoted-printable: most of it can be read as it is, and no line is too long.
@@ -144,10 +145,10 @@ fn subject(alerts: &[&Alert], context: &Context) -> String {
         }
     }
     let max = if is_over(worst) { SUBJECT_CHARS_MAX } else { NOTICE_CHARS_MAX };
-    let notice = shortened(&story::notice(worst, context.purpose), max);
+    let notice = shortened(story::notice(worst, context.purpose), max);
     let of = if context.purpose == Purpose::Digest { "Digest of " } else { "" };
     match alerts.len() {
-        1 if of.is_empty() => notice,
+        1 if of.is_empty() => notice.into_owned(),
         1 => format!("{of}1 alert: {notice}"),
         count => format!("{of}{count} alerts: {notice}"),
     }

@@ -1,5 +1,8 @@
 //! What a mail server says that it can, in its answer to `EHLO`.
 
+/// There are not so many that anybody uses.
+const MECHANISMS_MAX: usize = 32;
+
 /// What the server offers (RFC 1869, 1870, 6152, 6531).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Offers {
@@ -31,8 +34,9 @@ impl Offers {
                     offers.size_max = max.filter(|max| *max > 0);
                 }
                 Some("AUTH") => {
-                    for one in words {
-                        if !offers.auth.iter().any(|known| known == one) {
+                    for one in words.filter(|one| is_mechanism(one)) {
+                        let is_known = offers.auth.iter().any(|known| known == one);
+                        if !is_known && offers.auth.len() < MECHANISMS_MAX {
                             offers.auth.push(one.to_owned());
                         }
                     }
@@ -42,6 +46,11 @@ impl Offers {
         }
         offers
     }
+}
+
+/// RFC 4422, 3.1: what else a server writes there would be told to people as it is.
+fn is_mechanism(name: &str) -> bool {
+    name.len() <= 20 && name.bytes().all(|one| one.is_ascii_alphanumeric() || b"-_".contains(&one))
 }
 
 #[cfg(test)]
@@ -68,10 +77,16 @@ mod tests {
                 "h\nAUTH=PLAIN\nAUTH PLAIN XOAUTH2",
                 Offers { auth: auth(&["PLAIN", "XOAUTH2"]), ..none() },
             ),
+            (
+                "h\nAUTH \u{1b}[31m PLAIN, \0 ABCDEFGHIJKLMNOPQRSTU SCRAM-SHA-256",
+                Offers { auth: auth(&["SCRAM-SHA-256"]), ..none() },
+            ),
             ("h\nXSTARTTLS\nHELP\n\nSTARTTLSX", none()),
         ];
         for (text, expected) in table {
             assert_eq!(Offers::read(&lines(text)), expected, "{text:?}");
         }
+        let many: String = (0..9000).map(|at| format!(" M{at}")).collect();
+        assert_eq!(Offers::read(&lines(&format!("h\nAUTH{many}"))).auth.len(), MECHANISMS_MAX);
     }
 }

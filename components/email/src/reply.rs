@@ -23,36 +23,53 @@ pub(crate) struct Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoReply;
 
-impl Reply {
-    /// The first reply in `bytes`, with how many of them it is; `None`: more has to come.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, NoReply> {
-        let mut lines = vec![];
-        let mut code = None;
-        let mut from = 0;
-        while let Some(length) = bytes[from..].iter().position(|byte| *byte == b'\n') {
-            let line = String::from_utf8_lossy(&bytes[from..from + length]);
+/// What was read of a reply, so that no byte is looked at twice, however it arrives.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    code: Option<u16>,
+    lines: Vec<String>,
+    /// In the lines so far.
+    bytes: usize,
+    /// Behind them, where no line ends.
+    searched: usize,
+}
+
+impl Reading {
+    /// Goes on in `heard`, which has all bytes since the reply began. The reply, with how many of
+    /// them it is; `None`: more has to come.
+    pub(crate) fn go_on(&mut self, heard: &[u8]) -> Result<Option<(Reply, usize)>, NoReply> {
+        let rest = |reading: &Self| heard.get(reading.bytes..).unwrap_or_default();
+        loop {
+            let behind = rest(self).get(self.searched..).unwrap_or_default();
+            let Some(end) = behind.iter().position(|byte| *byte == b'\n') else { break };
+            let line = String::from_utf8_lossy(&rest(self)[..self.searched + end]);
+            self.bytes += self.searched + end + 1;
+            self.searched = 0;
             let line = line.strip_suffix('\r').unwrap_or(&line);
-            from += length + 1;
-            let of_line = line.get(..3).and_then(|digits| digits.parse::<u16>().ok());
-            let of_line = of_line.filter(|code| (200..600).contains(code)).ok_or(NoReply)?;
-            if *code.get_or_insert(of_line) != of_line {
+            let code = line.get(..3).and_then(|digits| digits.parse::<u16>().ok());
+            let code = code.filter(|code| (200..600).contains(code)).ok_or(NoReply)?;
+            if *self.code.get_or_insert(code) != code {
                 return Err(NoReply);
             }
-            let rest = line.get(3..).ok_or(NoReply)?;
-            let goes_on = match rest.chars().next() {
+            let words = line.get(3..).ok_or(NoReply)?;
+            let goes_on = match words.chars().next() {
                 Some('-') => true,
                 Some(' ') | None => false,
                 Some(_) => return Err(NoReply),
             };
-            lines.push(rest.get(1..).unwrap_or_default().to_owned());
+            self.lines.push(words.get(1..).unwrap_or_default().to_owned());
             if !goes_on {
-                let enhanced = lines.first().and_then(|line| enhanced(line, of_line));
-                return Ok(Some((Self { code: of_line, enhanced, lines }, from)));
+                let lines = std::mem::take(&mut self.lines);
+                let enhanced = lines.first().and_then(|line| enhanced(line, code));
+                return Ok(Some((Reply { code, enhanced, lines }, self.bytes)));
             }
         }
-        if bytes.len() > BYTES_MAX { Err(NoReply) } else { Ok(None) }
+        self.searched = rest(self).len();
+        if heard.len() > BYTES_MAX { Err(NoReply) } else { Ok(None) }
     }
+}
 
+impl Reply {
     /// 2yz: done. 354 and 334 are 3yz: go on.
     pub(crate) fn is_good(&self) -> bool {
         self.code < 300
@@ -130,7 +147,7 @@ mod tests {
     use super::*;
 
     fn reply(text: &str) -> Reply {
-        Reply::read(text.as_bytes()).expect("a reply").expect("whole").0
+        Reading::default().go_on(text.as_bytes()).expect("a reply").expect("whole").0
     }
 
     #[test]
@@ -166,7 +183,12 @@ mod tests {
         ];
         for (text, expected) in table {
             let shown: String = text.chars().take(40).collect();
-            assert_eq!(Reply::read(text.as_bytes()), expected, "{shown:?}");
+            assert_eq!(Reading::default().go_on(text.as_bytes()), expected, "{shown:?}");
+            // The same, if it comes byte by byte.
+            let mut reading = Reading::default();
+            let mut steps = (1..=text.len()).map(|to| reading.go_on(&text.as_bytes()[..to]));
+            let first = steps.find(|step| *step != Ok(None)).unwrap_or(Ok(None));
+            assert_eq!(first, expected, "{shown:?}, byte by byte");
         }
     }
 

@@ -14,7 +14,7 @@ use campanile_guest::{Fault, Finding, Scope};
 
 use crate::answer;
 use crate::offers::Offers;
-use crate::reply::Reply;
+use crate::reply::{Reading, Reply};
 use crate::settings::{Security, Settings};
 
 /// What a conversation needs of the engine. In tests, a script has it.
@@ -78,7 +78,7 @@ pub(crate) enum Why {
     Net(NetError),
     /// The peer closed in the middle.
     Closed,
-    /// What it said is no reply.
+    /// What it said is no reply, or none to what it was asked.
     Odd,
     Refused(Reply),
     /// Settings and server do not fit together.
@@ -233,7 +233,12 @@ impl<P: Peer> Session<P> {
         self.hear(stage, COMMAND_MS.min(wait_max_ms))
     }
 
+    /// Whoever answers what was not yet said would have each answer taken for that to the question
+    /// before.
     pub(crate) fn write(&mut self, stage: Stage, bytes: &[u8]) -> Result<(), Failed> {
+        if !self.heard.is_empty() {
+            return Err(at(stage, Why::Odd));
+        }
         self.peer.write(bytes).map_err(|error| at(stage, Why::Net(error)))
     }
 
@@ -250,8 +255,9 @@ impl<P: Peer> Session<P> {
     }
 
     fn hear(&mut self, stage: Stage, timeout_ms: u32) -> Result<Reply, Failed> {
+        let mut reading = Reading::default();
         loop {
-            match Reply::read(&self.heard) {
+            match reading.go_on(&self.heard) {
                 Ok(Some((reply, used))) => {
                     self.heard.drain(..used);
                     return Ok(reply);

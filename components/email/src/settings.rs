@@ -2,6 +2,8 @@
 //!
 //! Promise: every fault names the setting and what was expected, and never quotes a value.
 
+use std::cell::RefCell;
+
 use campanile_guest::settings::{self, Given};
 use campanile_guest::{Descriptor, Fault, Scope};
 
@@ -141,11 +143,15 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
     let helo_name = given.text_that("helo_name", of, expected, is_helo_name)?;
 
     let mut mailboxes = |name| {
-        let is_good = |text: &str| Mailbox::read(text).is_some();
-        let list =
-            given.texts(name, Scope::Recipient, MAILBOXES_MAX, address::EXPECTED, is_good)?;
-        let list = list.unwrap_or_default();
-        Ok(list.iter().filter_map(|one| Mailbox::read(one)).collect::<Vec<_>>())
+        let read = RefCell::new(vec![]);
+        let is_good = |text: &str| {
+            let mailbox = Mailbox::read(text);
+            let is_good = mailbox.is_some();
+            read.borrow_mut().extend(mailbox);
+            is_good
+        };
+        given.texts(name, Scope::Recipient, MAILBOXES_MAX, address::EXPECTED, is_good)?;
+        Ok(read.into_inner())
     };
     let (to, cc, bcc) = (mailboxes("to")?, mailboxes("cc")?, mailboxes("bcc")?);
     let of = Scope::Recipient;

@@ -1,149 +1,69 @@
 //! A mail as plain text: all of it, for whoever reads no HTML.
 
-use std::fmt::Write as _;
+use campanile_guest::plain;
 
-use campanile_guest::{Alert, Context, Purpose, cut, plain, story};
-
-/// Width of the names before values.
-const NAME_CHARS: usize = 10;
+use crate::content::{Content, Told};
 
 /// Between two alerts.
-const RULE: &str = "----------------------------------------";
+const RULE: &str = "\n----------------------------------------\n\n";
 
-pub(crate) fn body(alerts: &[&Alert], context: &Context) -> String {
-    let mut text = String::with_capacity(512 * alerts.len());
-    for line in preamble(alerts, context) {
-        line_of(&mut text, &line);
+/// Width of the names before values, with the blank behind them.
+const NAME_CHARS: usize = 11;
+
+pub(crate) fn body(content: &Content<'_>) -> String {
+    let mut text = String::with_capacity(1024 * content.alerts.len());
+    for line in &content.preamble {
+        push_line(&mut text, line);
     }
     if !text.is_empty() {
         text.push('\n');
     }
-    for (at, alert) in alerts.iter().enumerate() {
+    for (at, told) in content.alerts.iter().enumerate() {
         if at > 0 {
-            let _ = write!(text, "\n{RULE}\n\n");
+            text.push_str(RULE);
         }
-        push_alert(&mut text, alert, context);
+        push_alert(&mut text, told);
     }
     // Many programs fold what stands behind this.
     text.push_str("\n-- \n");
-    line_of(&mut text, &origin(alerts, context));
-    if let Some(link) = context.instance_link.as_deref() {
-        line_of(&mut text, &plain::line(link));
+    push_line(&mut text, &content.origin);
+    if let Some(link) = content.instance_link {
+        push_line(&mut text, &plain::line(link));
     }
     text
 }
 
-/// What is to be said before the alerts.
-pub(crate) fn preamble(alerts: &[&Alert], context: &Context) -> Vec<String> {
-    let mut lines = vec![];
-    match context.purpose {
-        Purpose::Test => lines.push("This is a test. Nothing happened.".to_owned()),
-        Purpose::Reminder => lines.push("This is a reminder.".to_owned()),
-        Purpose::Live | Purpose::Digest | Purpose::Folded => {}
+fn push_alert(text: &mut String, told: &Told<'_>) {
+    push_line(text, &told.headline);
+    if let Some(over) = &told.over {
+        push_line(text, over);
     }
-    if alerts.len() > 1 {
-        lines.push(format!("{} alerts:", alerts.len()));
-    }
-    if !context.group.is_empty() {
-        let group = context.group.iter().map(|(name, value)| format!("{name}={value}"));
-        lines.push(plain::line(&format!("Of {}", group.collect::<Vec<_>>().join(", "))));
-    }
-    match context.omitted {
-        0 => {}
-        1 => lines.push("1 alert was left out before this mail.".to_owned()),
-        count => lines.push(format!("{count} alerts were left out before this mail.")),
-    }
-    lines
-}
-
-/// "Sent by edge-1, for alerts of diskwatch".
-pub(crate) fn origin(alerts: &[&Alert], context: &Context) -> String {
-    let mut producers: Vec<String> = vec![];
-    for alert in alerts {
-        let producer = plain::line(&alert.producer);
-        if !producer.is_empty() && !producers.contains(&producer) {
-            producers.push(producer);
-        }
-    }
-    let instance = plain::line(&context.instance);
-    let mut origin = String::from("Sent by ");
-    origin.push_str(if instance.is_empty() { "Campanile" } else { &instance });
-    if !producers.is_empty() {
-        let _ = write!(origin, ", raised by {}", producers.join(", "));
-    }
-    origin
-}
-
-/// Who, where, when and what else, as names and values.
-pub(crate) fn facts(alert: &Alert) -> Vec<(String, String)> {
-    let mut facts: Vec<_> =
-        story::rows(alert).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    facts.push(("When".into(), story::when(alert)));
-    facts.push(("Type".into(), story::sort(alert)));
-    let labels = story::labels(alert);
-    if !labels.is_empty() {
-        facts.push(("Labels".into(), labels));
-    }
-    for (name, value) in &alert.annotations {
-        let (name, value) = (plain::line(name), plain::lines(value));
-        if !value.is_empty() {
-            facts.push((name, value));
-        }
-    }
-    facts
-}
-
-/// At most `max` characters, the last an ellipsis if there were more.
-pub(crate) fn shortened(text: &str, max: usize) -> String {
-    if cut::chars(text, max).len() == text.len() {
-        return text.to_owned();
-    }
-    format!("{}\u{2026}", cut::chars(text, max.saturating_sub(1)).trim_end())
-}
-
-fn push_alert(text: &mut String, alert: &Alert, context: &Context) {
-    line_of(text, &story::headline(alert, context.purpose));
-    if let Some(over) = story::over(alert) {
-        line_of(text, &over);
-    }
-    if let Some(told) = story::text(alert) {
+    if let Some(words) = &told.text {
         text.push('\n');
-        line_of(text, &told);
+        push_line(text, words);
     }
     text.push('\n');
-    for (name, value) in facts(alert) {
-        let (name, blank) = (format!("{name}:"), "");
-        let width = NAME_CHARS + 1;
-        // What goes on is set below where it begins.
-        let value = value.replace('\n', &format!("\n{blank:width$}"));
-        let _ = writeln!(text, "{name:NAME_CHARS$} {value}");
+    for (name, value) in &told.facts {
+        push_fact(text, name, value);
     }
-    if let Some(link) = alert.link.as_deref() {
-        let _ = writeln!(text, "{:NAME_CHARS$} {}", "Open:", plain::line(link));
+    if let Some(link) = &told.alert.link {
+        push_fact(text, "Open", &plain::line(link));
     }
 }
 
-fn line_of(text: &mut String, line: &str) {
+fn push_fact(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push(':');
+    let mut blanks = NAME_CHARS.saturating_sub(name.chars().count() + 1).max(1);
+    for line in value.split('\n') {
+        text.extend(std::iter::repeat_n(' ', blanks));
+        push_line(text, line);
+        // What goes on is set below where it begins.
+        blanks = NAME_CHARS;
+    }
+}
+
+fn push_line(text: &mut String, line: &str) {
     text.push_str(line);
     text.push('\n');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cut_can_be_seen_and_is_at_the_edge_of_a_character() {
-        let table = [
-            ("abc", 3, "abc"),
-            ("abcd", 3, "ab\u{2026}"),
-            ("a\u{1f514}b", 3, "a\u{1f514}b"),
-            ("a\u{1f514}bc", 3, "a\u{1f514}\u{2026}"),
-            ("a bcd", 3, "a\u{2026}"),
-            ("", 3, ""),
-        ];
-        for (text, max, expected) in table {
-            assert_eq!(shortened(text, max), expected, "{text:?}");
-        }
-    }
 }

@@ -58,7 +58,7 @@ fn spoken(alert: &Alert, context: &Context) -> String {
         text.push_str(&whom);
     }
     // A text that begins like an element could be read as one.
-    let mut text = without_mark(text.replace('[', "(").replace(']', ")"));
+    let mut text = without_mark(&text.replace('[', "(").replace(']', ")"));
     let action = text::action(alert.action).filter(|action| *action == "Released");
     for mark in action.into_iter().chain(text::purpose(context.purpose)) {
         text.push_str(&format!(" ({mark})"));
@@ -68,11 +68,17 @@ fn spoken(alert: &Alert, context: &Context) -> String {
 
 /// Only we say "(Released)": who can choose a host's name must not be able to cancel an event. Rules
 /// take upper and lower case for the same.
-fn without_mark(mut text: String) -> String {
-    while let Some(at) = text.to_ascii_lowercase().find("(released") {
-        text.remove(at);
+fn without_mark(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut from = 0;
+    for (at, _) in text.to_ascii_lowercase().match_indices("(released") {
+        kept.push_str(&text[from..at]);
+        // What stood before the bracket is before the word now.
+        kept.truncate(kept.trim_end_matches('(').len());
+        from = at + 1;
     }
-    text
+    kept.push_str(&text[from..]);
+    kept
 }
 
 /// The parts of ntopng's line, in round brackets: square ones would end the element.
@@ -92,4 +98,26 @@ fn address(alert: &Alert) -> Option<&str> {
     let attacker = parties.clone().find(|party| party.is_attacker);
     let address = attacker.or_else(|| parties.next())?.ip.as_str();
     address.parse::<IpAddr>().is_ok().then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_an_alert_says_that_an_event_is_over() {
+        let table = [
+            ("up (Released)", "up Released)"),
+            ("up (rElEaSeD) (released", "up rElEaSeD) released"),
+            ("((((Released)", "Released)"),
+            ("(release(released", "(releasereleased"),
+            ("((released(((released", "releasedreleased"),
+            ("caf\u{e9} (Released", "caf\u{e9} Released"),
+            ("released", "released"),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            assert_eq!(without_mark(text), expected, "{text:?}");
+        }
+    }
 }

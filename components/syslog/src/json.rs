@@ -107,8 +107,7 @@ pub(crate) fn shorter(document: &str, bytes_max: usize) -> Option<String> {
         let Some(over) = written.len().checked_sub(bytes_max).filter(|over| *over > 0) else {
             return Some(written);
         };
-        if let Some(pointer) = optional.next() {
-            remove(&mut value, pointer);
+        if optional.any(|pointer| remove(&mut value, pointer)) {
             continue;
         }
         let longest = longest(&mut value)?;
@@ -118,11 +117,11 @@ pub(crate) fn shorter(document: &str, bytes_max: usize) -> Option<String> {
     }
 }
 
-fn remove(value: &mut Value, pointer: &str) {
-    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
-    if let Some(Value::Object(parent)) = value.pointer_mut(parent) {
-        parent.remove(key);
-    }
+/// Whether it was there.
+fn remove(value: &mut Value, pointer: &str) -> bool {
+    let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
+    let parent = value.pointer_mut(parent).and_then(Value::as_object_mut);
+    parent.is_some_and(|parent| parent.remove(key).is_some())
 }
 
 /// The longest text that can still be shortened.

@@ -2,10 +2,11 @@ use campanile_guest::net::Problem;
 
 use super::*;
 use crate::envelope::{Progress, Recipient};
+use crate::reply::Reading;
 use crate::session::at;
 
 fn reply(text: &str) -> Reply {
-    Reply::read(format!("{text}\r\n").as_bytes()).expect("a reply").expect("whole").0
+    Reading::default().go_on(format!("{text}\r\n").as_bytes()).expect("a reply").expect("whole").0
 }
 
 fn refused(stage: Stage, text: &str) -> Failure {

@@ -1,73 +1,52 @@
-use campanile_guest::Party;
+mod opened;
+
+use campanile_guest::{Party, samples};
 
 use super::*;
 use crate::settings;
-
-pub(crate) fn instant(unix_ms: u64) -> Instant {
-    let (utc, local) = ("2026-11-24T02:51:00.000Z", "2026-11-24T03:51:00.000+01:00");
-    Instant { unix_ms, utc: utc.into(), local: local.into() }
-}
+use opened::{decoded_words, header, is_fit, opened, parts, subject_of};
 
 /// 2026-11-24T02:51:00Z.
 const NOW_MS: u64 = 1_795_488_660_000;
 
+pub(crate) fn instant(unix_ms: u64) -> Instant {
+    let local = "2026-11-24T03:51:00.000+01:00".into();
+    Instant { unix_ms, local, ..samples::instant(2, 51) }
+}
+
 pub(crate) fn alert(id: &str) -> Alert {
+    let host = Party {
+        ip: "192.0.2.5".into(),
+        port: None,
+        name: Some("db-1.example".into()),
+        country: None,
+        is_attacker: false,
+        is_victim: false,
+        is_blacklisted: false,
+        ..samples::party("")
+    };
     Alert {
         id: id.into(),
-        fingerprint: "f00d".into(),
         episode: id.into(),
-        producer: "diskwatch".into(),
+        fingerprint: "f00d".into(),
         time: instant(NOW_MS),
         received: instant(NOW_MS),
-        ended: None,
-        severity: Severity::Critical,
-        score: 210,
         action: Action::Engage,
-        category: "system".into(),
-        alert_type: "disk_full".into(),
-        title: "Disk full".into(),
-        text: "/var is at 97 %".into(),
         entity_kind: "host".into(),
-        entity_value: "192.0.2.5".into(),
-        interface_name: None,
-        flow: None,
-        host: Some(Party {
-            ip: "192.0.2.5".into(),
-            port: None,
-            name: Some("db-1.example".into()),
-            mac: None,
-            autonomous_system: None,
-            country: None,
-            city: None,
-            continent: None,
-            location: None,
-            is_local: true,
-            is_attacker: false,
-            is_victim: false,
-            is_blacklisted: false,
-        }),
+        entity_value: host.ip.clone(),
+        host: Some(host),
         link: Some("https://watch.example/?a=1&b=2".into()),
         labels: vec![("rack".into(), "b7".into())],
-        annotations: vec![],
-        raw: "{}".into(),
+        ..samples::alert()
     }
 }
 
 pub(crate) fn context() -> Context {
     Context {
-        settings: "{}".into(),
         recipient_id: "12".into(),
-        recipient_name: "soc".into(),
-        endpoint_id: "3".into(),
         instance: "edge-1".into(),
-        instance_link: None,
-        engine: "campanile/1.2.3".into(),
         zone: "Europe/Zurich".into(),
-        locale: "en".into(),
-        purpose: Purpose::Live,
-        omitted: 0,
-        group: vec![],
-        extra: vec![],
+        ..samples::context()
     }
 }
 
@@ -88,82 +67,6 @@ fn subjects(alerts: &[&Alert]) -> Vec<Subject> {
 
 fn told(alerts: &[&Alert], context: &Context, settings: &Settings) -> Vec<Message> {
     tell(&subjects(alerts), context, settings).expect("mails").messages
-}
-
-/// Headers, unfolded, and the rest.
-fn opened(message: &Message) -> (Vec<String>, String) {
-    let text = String::from_utf8(message.body.clone()).expect("UTF-8");
-    let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
-    let head = head.replace("\r\n ", " ").replace("\r\n\t", " ");
-    (head.split("\r\n").map(str::to_owned).collect(), body.to_owned())
-}
-
-fn header<'a>(head: &'a [String], name: &str) -> Option<&'a str> {
-    let mut found = head.iter().filter_map(|line| line.strip_prefix(&format!("{name}: ")));
-    let first = found.next();
-    assert!(found.next().is_none(), "{name} stands twice: {head:?}");
-    first
-}
-
-/// The text of `Subject`, decoded.
-fn subject_of(message: &Message) -> String {
-    let (head, _) = opened(message);
-    let value = header(&head, "Subject").expect("a subject").to_owned();
-    decoded_words(&value)
-}
-
-fn decoded_words(value: &str) -> String {
-    let mut bytes = Vec::new();
-    let value = value.replace("?= =?", "?==?");
-    let mut rest = value.as_str();
-    while let Some((before, word)) = rest.split_once("=?") {
-        bytes.extend_from_slice(before.as_bytes());
-        let mut parts = word.splitn(3, '?').skip(1);
-        let (how, text) = (parts.next().expect("how"), parts.next().expect("text"));
-        // A word of Q may begin with an escape: "?Q?=F0".
-        let (text, behind) = text.split_once("?=").expect("an end");
-        let word = match how {
-            "Q" => encodify::qp::Q_TEXT.decode(text).expect("Q").into_owned(),
-            _ => encodify::base64::STANDARD.decode(text).expect("B"),
-        };
-        // Each by itself: no character is split (RFC 2047, 5).
-        bytes.extend_from_slice(std::str::from_utf8(&word).expect("whole characters").as_bytes());
-        rest = behind;
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
-/// The parts of a multipart mail, decoded, with LF.
-fn parts(message: &Message) -> (String, String) {
-    let (head, body) = opened(message);
-    let content_type = header(&head, "Content-Type").expect("a type");
-    let boundary = content_type.split("boundary=").nth(1).expect("a boundary").trim_matches('"');
-    let marker = format!("--{boundary}");
-    let decoded = |part: &str| {
-        let (_, text) = part.split_once("\r\n\r\n").expect("a head");
-        let bytes = encodify::qp::BODY.decode(text).expect("quoted-printable").into_owned();
-        let text = String::from_utf8(bytes).expect("UTF-8").replace("\r\n", "\n");
-        // The last line break belongs to the boundary.
-        text.strip_suffix('\n').expect("a line break").to_owned()
-    };
-    let mut parts = body.split(marker.as_str()).skip(1);
-    let (text, html) = (parts.next().expect("text"), parts.next().expect("html"));
-    assert!(text.contains("text/plain") && html.contains("text/html"));
-    assert_eq!(parts.next(), Some("--\r\n"));
-    (decoded(text), decoded(html))
-}
-
-/// What no server can refuse: lines of ASCII, ended by CR LF, none too long.
-fn is_fit(message: &Message) {
-    let body = &message.body;
-    assert!(body.ends_with(b"\r\n") && body.is_ascii());
-    for line in body.split(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        assert!(line.len() <= 998 && !line.contains(&b'\r') && !line.contains(&0));
-    }
-    let text = String::from_utf8_lossy(body).replace("\r\n", "");
-    assert!(!text.contains('\n'), "a bare LF");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use campanile_guest::Purpose;
 use super::*;
 use crate::envelope::Recipient;
 use crate::message::tests::{instant, settings};
-use crate::session::tests::{Script, Seen};
+use crate::script::{Script, Seen};
 
 fn envelope(addresses: &[&str]) -> Envelope {
     let recipient = |(at, address): (usize, &&str)| Recipient {
@@ -204,6 +204,8 @@ fn a_server_is_unsure_only_after_the_last_byte() {
             false,
         ),
         (format!("{begin}C DATA\nS 354 go\nreset"), Stage::Data, None, "parked", false),
+        // It takes a mail that it does not have.
+        (format!("{begin}C DATA\nS 354 go\\n250 taken"), Stage::Data, odd.clone(), "closed", false),
         (format!("{begin}C DATA\nS 354 go\nB\nreset"), Stage::End, None, "closed", true),
         (format!("{begin}C DATA\nS 354 go\nB\nB\nreset"), Stage::End, None, "closed", true),
         (format!("{begin}C DATA\nS 354 go\nB\nB\nclose"), Stage::End, closed, "closed", true),

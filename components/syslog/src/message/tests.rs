@@ -1,89 +1,39 @@
 use std::slice::from_ref;
 
-use campanile_guest::{Flow, Instant, Party, Purpose, Severity, Traffic};
+use campanile_guest::{Flow, Party, Severity, samples};
 use serde_json::Value;
 
 use super::*;
 use crate::settings;
 
-fn instant(unix_ms: u64, utc: &str) -> Instant {
-    Instant { unix_ms, utc: utc.into(), local: utc.into() }
-}
-
-fn party(ip: &str, port: u16) -> Party {
-    Party {
+fn alert() -> Alert {
+    let party = |ip: &str, port| Party {
         ip: ip.into(),
         port: Some(port),
         name: None,
-        mac: None,
-        autonomous_system: None,
         country: None,
-        city: None,
-        continent: None,
-        location: None,
-        is_local: false,
         is_attacker: false,
         is_victim: false,
         is_blacklisted: false,
-    }
-}
-
-fn alert() -> Alert {
-    let traffic = Traffic { bytes: 1, packets: 1 };
+        ..samples::party("")
+    };
+    let (client, server) = (party("192.0.2.1", 60952), party("192.0.2.9", 80));
+    let whole = samples::filled("tcp");
     Alert {
-        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-        fingerprint: "f".into(),
-        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".into(),
-        producer: "probe".into(),
-        time: instant(1_795_488_660_000, "2026-11-24T02:51:00.000Z"),
-        received: instant(1_795_488_661_000, "2026-11-24T02:51:01.000Z"),
-        ended: None,
+        flow: whole.flow.map(|flow| Flow { client, server, application: None, vlan: None, ..flow }),
+        time: samples::instant(2, 51),
         severity: Severity::Error,
-        score: 100,
         action: Action::Engage,
-        category: "network".into(),
         alert_type: "low_goodput".into(),
         title: "Low Goodput".into(),
         text: "low".into(),
         entity_kind: "flow".into(),
-        entity_value: "flow".into(),
-        interface_name: None,
-        flow: Some(Flow {
-            client: party("192.0.2.1", 60952),
-            server: party("192.0.2.9", 80),
-            transport: "tcp".into(),
-            transport_number: Some(6),
-            application: None,
-            vlan: None,
-            community_id: None,
-            sent: traffic,
-            received: traffic,
-            blocked: false,
-        }),
-        host: None,
-        link: Some("https://watch.example/\"]".into()),
-        labels: vec![("subtype".into(), "\"]\\".repeat(9))],
-        annotations: vec![],
-        raw: "{}".into(),
+        ..samples::alert()
     }
 }
 
 fn context() -> Context {
-    Context {
-        settings: String::new(),
-        recipient_id: "1".into(),
-        recipient_name: "r".into(),
-        endpoint_id: "1".into(),
-        instance: "edge 1".into(),
-        instance_link: None,
-        engine: "campanile/1".into(),
-        zone: "UTC".into(),
-        locale: "en".into(),
-        purpose: Purpose::Live,
-        omitted: 0,
-        group: vec![],
-        extra: vec![],
-    }
+    Context { instance: "edge 1".into(), ..samples::context() }
 }
 
 fn settings_of(server: &str, format: &str, bytes_max: usize) -> Settings {
