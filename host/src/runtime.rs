@@ -21,6 +21,7 @@ mod inert;
 mod limits;
 mod linker;
 mod manifest;
+pub mod native;
 mod redacted;
 mod session;
 mod withheld;

@@ -8,6 +8,9 @@
 
 /// One line: each run of blanks and line breaks becomes one blank; none at either end.
 pub fn line(text: &str) -> String {
+    if is_line(text) {
+        return text.to_owned();
+    }
     let mut line = String::with_capacity(text.len());
     for word in text.split(|one: char| one.is_whitespace()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
@@ -18,9 +21,22 @@ pub fn line(text: &str) -> String {
     line
 }
 
+/// As most texts are: printable ASCII, and single blanks between words.
+fn is_line(text: &str) -> bool {
+    let mut before = b' ';
+    text.bytes().all(|byte| {
+        let is_fit = matches!(byte, b'!'..=b'~') || (byte == b' ' && before != b' ');
+        before = byte;
+        is_fit
+    }) && before != b' '
+}
+
 /// Lines as they are, each ended by LF alone; no blanks at the end of a line or of the text, no
 /// empty lines before it, and never two empty lines in a row.
 pub fn lines(text: &str) -> String {
+    if is_line(text) {
+        return text.to_owned();
+    }
     let mut lines = String::with_capacity(text.len());
     let mut is_after_gap = false;
     let text = text.replace("\r\n", "\n");
