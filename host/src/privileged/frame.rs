@@ -80,6 +80,6 @@ mod tests {
         }
         assert!(read::<Vec<String>>(&mut &[][..]).await.unwrap().is_none());
         let long = "x".repeat(FRAME_BYTES_MAX);
-        assert!(bytes(&long).is_err() && bytes(&long[..FRAME_BYTES_MAX - 2]).is_ok());
+        assert!(bytes(&long).is_err() && bytes(&&long[..FRAME_BYTES_MAX - 2]).is_ok());
     }
 }

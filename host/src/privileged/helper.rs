@@ -134,8 +134,9 @@ mod tests {
         };
         let serving = async { serve(verbs, helper).await };
         let both = async { tokio::join!(serving, asking).0 };
-        let done = tokio::time::timeout(Duration::from_secs(10), LocalSet::new().run_until(both));
-        done.await.unwrap().unwrap();
+        let set = LocalSet::new();
+        let done = tokio::time::timeout(Duration::from_secs(10), set.run_until(both)).await;
+        done.unwrap().unwrap();
         assert_eq!(ended.get(), 3, "the one that waits is dropped, too");
     }
 }

@@ -125,8 +125,7 @@ impl Link {
     ) -> Result<R, LinkError> {
         let met = self.0.now.borrow().clone().ok_or(LinkError::Down)?;
         let id = self.0.id.fetch_add(1, Ordering::Relaxed);
-        let bytes =
-            frame::bytes(&Numbered { id, what: ask }).map_err(|_| LinkError::TooLarge)?;
+        let bytes = frame::bytes(&Numbered { id, what: ask }).map_err(|_| LinkError::TooLarge)?;
         let (answer, answered) = oneshot::channel();
         match met.waiting.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             Some(waiting) => _ = waiting.insert(id, answer),
