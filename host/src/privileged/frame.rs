@@ -69,7 +69,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_is_read_and_a_length_beyond_the_bound_reads_nothing() {
         let (mut one, mut other) = tokio::io::duplex(64);
-        let writing = write(&mut one, &vec!["a", "b"]);
+        let message = ["a", "b"];
+        let writing = write(&mut one, &message);
         let (written, read_back) = tokio::join!(writing, read::<Vec<String>>(&mut other));
         written.unwrap();
         assert_eq!(read_back.unwrap().unwrap(), ["a", "b"]);
