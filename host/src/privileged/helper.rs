@@ -137,6 +137,7 @@ mod tests {
         let set = LocalSet::new();
         let done = tokio::time::timeout(Duration::from_secs(10), set.run_until(both)).await;
         done.unwrap().unwrap();
+        drop(set);
         assert_eq!(ended.get(), 3, "the one that waits is dropped, too");
     }
 }
