@@ -43,7 +43,7 @@ use crate::tenant::tokens::Tokens;
 use crate::trial::Trial;
 use crate::vault::Vault;
 
-pub use server::{BindError, Server};
+pub use server::{BindError, Server, bind};
 
 /// The parts of the engine that the API speaks to.
 #[derive(Clone, Debug)]
@@ -84,9 +84,9 @@ impl std::ops::Deref for Api {
 }
 
 impl Server {
-    /// Binds the address of `config`. Connections wait until [`Server::serve`].
-    pub async fn bind(config: &ApiConfig) -> Result<Self, BindError> {
-        Self::listen(config.listen, config.allowed_hosts.clone()).await
+    /// The server of `config`, on the socket that was bound for it. Within a runtime.
+    pub fn new(listener: std::net::TcpListener, config: &ApiConfig) -> std::io::Result<Self> {
+        Self::on(listener, config.allowed_hosts.clone())
     }
 
     /// The API of `engine`, to be served here.

@@ -6,6 +6,7 @@
 //! again after the next start.
 
 mod build;
+mod start;
 
 use std::io;
 use std::path::PathBuf;
@@ -23,6 +24,10 @@ use crate::config::{Config, List, Problem};
 use crate::dispatch::guard::BanGuard;
 use crate::dispatch::pace::Paces;
 use crate::dispatch::{self, Dispatch};
+use crate::privileged::compiler::Compilers;
+use crate::privileged::confine::{ConfineError, Missing};
+use crate::privileged::control::Monitor;
+use crate::privileged::user::{User, UserError};
 use crate::queue::Queue;
 use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
@@ -33,6 +38,8 @@ use crate::tenant::tokens::{TokenError, Tokens};
 use crate::trial::Trial;
 use crate::vault::VaultError;
 
+pub use start::Start;
+
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]
 pub struct Ready<'a> {
@@ -41,10 +48,16 @@ pub struct Ready<'a> {
 }
 
 /// Runs the engine until a signal or a failure of its store. `ready` is called once it answers.
-pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), AppError> {
+pub async fn serve(
+    start: Start,
+    monitor: Monitor,
+    ready: impl FnOnce(Ready<'_>),
+) -> Result<(), AppError> {
     let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
     let clock = Arc::new(Clock::default());
-    let parts = build::parts(&config)?;
+    let Start { config, egress, listener, key, .. } = start;
+    let (compilers, mut talking) = monitor.talk().map_err(AppError::Monitor)?;
+    let parts = build::parts(&config, egress, compilers)?;
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let kinds = build::kinds(&config, &parts, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
@@ -54,7 +67,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
             "What the configuration grants has changed since the last start; it is in the audit log."
         );
     }
-    let vault = build::vault(&config, &store).await?;
+    let vault = build::vault(key, &store).await?;
     let queue = Queue::open(&store, build::queue_limits(&config)).await?;
     let records = Records::new(&store);
     let roster = Roster::open(&store, &queue, kinds, vault.clone()).await?;
@@ -93,7 +106,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         roster: roster.clone(),
     });
 
-    let server = Server::bind(&config.api).await?;
+    let server = Server::new(listener, &config.api).map_err(AppError::Listener)?;
     let sending = CancellationToken::new();
     let engine =
         Engine { queue, records, roster, vault, trial: Arc::new(trial), sending: sending.clone() };
@@ -106,6 +119,7 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
         "The engine has started."
     );
     ready(Ready { address: server.address(), config: &config });
+    talking.ready();
 
     let taking = CancellationToken::new();
     let drain = Duration::from_millis(config.dispatch.drain_ms);
@@ -119,6 +133,10 @@ pub async fn serve(config: Config, ready: impl FnOnce(Ready<'_>)) -> Result<(), 
     dispatching.spawn(dispatch::run(dispatch, sending.clone()));
     let failed = tokio::select! {
         () = stop_signals.any() => None,
+        () = talking.ended() => {
+            warn!("The monitor is gone: so goes the engine.");
+            None
+        }
         joined = dispatching.join_next() => Some(ended_early("dispatch", joined)),
         joined = serving.join_next() => Some(ended_early("the API", joined)),
     };
@@ -157,7 +175,7 @@ fn ended_early(part: &'static str, joined: Joined) -> AppError {
 
 /// The components that are in the folder, as an engine would find them that has no store yet.
 pub async fn components(config: &Config) -> Result<Kinds, AppError> {
-    build::kinds_alone(config).await
+    build::kinds_alone(config, Compilers::Own).await
 }
 
 /// SIGTERM and SIGINT.
@@ -209,4 +227,36 @@ pub enum AppError {
 
     #[error("the process cannot listen for signals")]
     Signals(#[source] io::Error),
+
+    #[error("the engine cannot speak with its monitor; it is started by `campanile serve` alone")]
+    Monitor(#[source] io::Error),
+
+    #[error("the monitor has ended while the engine started")]
+    Alone,
+
+    #[error("the socket that was bound cannot be used")]
+    Listener(#[source] io::Error),
+
+    #[error("the engine cannot be started as another user; correct `process.user`")]
+    User(#[from] UserError),
+
+    #[error("the engine cannot shut itself in")]
+    Confine(#[from] ConfineError),
+
+    #[error("`process.strict` is set, and the engine cannot be shut in:{list}", list = lines(missing))]
+    NotConfined { missing: Vec<Missing> },
+
+    #[error("the folder `{path}` cannot be made or used", path = path.display())]
+    Folder { path: PathBuf, source: io::Error },
+
+    #[error(
+        "`{path}` belongs to user {owner}, and the engine runs as `{user}`: `chown -R {uid}:{gid} \
+         {path}`, or name its owner as `process.user`",
+        path = path.display(), uid = user.uid, gid = user.gid
+    )]
+    OtherOwner { path: PathBuf, user: User, owner: u32 },
+}
+
+fn lines(missing: &[Missing]) -> String {
+    missing.iter().map(|one| format!("\n  {one}")).collect()
 }

@@ -30,6 +30,7 @@ mod serve;
 mod setup;
 mod test;
 
+use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -117,20 +118,51 @@ enum Command {
     Man(man::ManArgs),
 }
 
+impl Args {
+    /// Whether it is the monitor that is to run, which has one thread.
+    pub fn is_serve(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+
+    fn begin(self) -> Result<(Common, Command), Failure> {
+        // Only the engine tells of its life; other commands speak through their result.
+        let quiet = if self.is_serve() { "info" } else { "warn" };
+        let filter = config::log_filter();
+        telemetry::start_logs(self.log_format, filter.as_deref().unwrap_or(quiet))
+            .map_err(|error| Failure::new(Exit::Usage, error))?;
+        Ok((Common { config: config::path(self.config), json: self.json }, self.command))
+    }
+}
+
 /// Runs the command; its result goes to `out`.
 pub async fn run(args: Args, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
-    // Only the engine tells of its life; other commands speak through their result.
-    let quiet = if matches!(args.command, Command::Serve(_)) { "info" } else { "warn" };
-    let filter = config::log_filter();
-    telemetry::start_logs(args.log_format, filter.as_deref().unwrap_or(quiet))
-        .map_err(|error| Failure::new(Exit::Usage, error))?;
-    args.command.run(&Common { config: config::path(args.config), json: args.json }, out).await
+    let (common, command) = args.begin()?;
+    command.run(&common, out).await
+}
+
+/// Runs the monitor. `arguments`: the command line, for its engine. The exit code is the engine's.
+pub fn watch(args: Args, arguments: Vec<OsString>) -> Result<u8, Failure> {
+    let (common, _) = args.begin()?;
+    serve::watch(&common, arguments)
+}
+
+/// Runs the engine, as the monitor started it. `runtime` makes its threads, when it may have some.
+pub fn engine(
+    args: Args,
+    runtime: impl FnOnce() -> Result<tokio::runtime::Runtime, Failure>,
+) -> Result<(), Failure> {
+    let (common, command) = args.begin()?;
+    match command {
+        Command::Serve(args) => serve::engine(&args, &common, runtime),
+        _ => Err(Failure::says(Exit::Usage, "only `serve` has an engine")),
+    }
 }
 
 impl Command {
     async fn run(self, common: &Common, out: &mut (dyn Write + Send)) -> Result<(), Failure> {
         match self {
-            Self::Serve(args) => serve::run(args, common, out).await,
+            // `watch` and `engine` are for it.
+            Self::Serve(_) => Err(Failure::says(Exit::Usage, "`serve` runs by itself")),
             Self::Send(args) => send::run(args, common, out).await,
             Self::Preview(args) => preview::run(args, common, out).await,
             Self::Test(args) => test::run(args, common, out).await,

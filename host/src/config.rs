@@ -11,6 +11,7 @@ mod egress;
 mod files;
 mod guard;
 mod limits;
+mod process;
 mod reading;
 mod secrets;
 
@@ -31,6 +32,7 @@ pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
 };
+pub use process::ProcessConfig;
 use reading::Reading;
 pub(crate) use reading::expectation;
 pub use secrets::{KeySource, SecretsConfig};
@@ -67,6 +69,7 @@ pub struct Config {
     pub queue: QueueConfig,
     pub store: StoreConfig,
     pub files: FilesConfig,
+    pub process: ProcessConfig,
     pub egress: EgressConfig,
     /// Ceilings by the tenant's name; one that is not named has the defaults.
     pub tenants: BTreeMap<String, TenantConfig>,
@@ -197,6 +200,7 @@ struct Top {
     store: StoreConfig,
     runtime: RuntimeConfig,
     files: FilesConfig,
+    process: ProcessConfig,
     secrets: SecretsConfig,
 }
 
@@ -220,6 +224,7 @@ impl Default for Top {
             store: StoreConfig::default(),
             runtime: RuntimeConfig::default(),
             files: FilesConfig::default(),
+            process: ProcessConfig::default(),
             secrets: SecretsConfig::default(),
         }
     }
@@ -249,6 +254,7 @@ impl Top {
             store: reading.section("store", &mut table),
             runtime: reading.section("runtime", &mut table),
             files: reading.section("files", &mut table),
+            process: reading.section("process", &mut table),
             secrets: reading.section("secrets", &mut table),
             ..reading.table("", table)
         }
@@ -291,6 +297,8 @@ impl Top {
         };
         let mut files = self.files;
         files.root = files.root.map(|root| plain_path(&base.join(root)));
+        let mut process = self.process;
+        process.check(base, reading);
         Config {
             granted: serde_json::Value::Null,
             path: path.to_owned(),
@@ -312,6 +320,7 @@ impl Top {
             queue: self.queue,
             store: self.store,
             files,
+            process,
             egress: EgressConfig::default(),
             tenants: BTreeMap::new(),
         }

@@ -5,7 +5,13 @@
 //! line that a shell reads. What has an effect on the machine is done by a helper process, which
 //! reads its own policy and knows one verb.
 
+pub mod compiler;
+pub mod confine;
+pub mod control;
 pub mod frame;
 pub mod helper;
 pub mod key_command;
 pub mod link;
+pub mod monitor;
+pub mod role;
+pub mod user;

@@ -38,15 +38,16 @@ use wasmtime::{Engine, PoolingAllocatorMetrics};
 
 pub use builtin::ComponentHash;
 pub use catalog::{Broken, Catalog, Kept, Kind, folders};
-pub use compile::Code;
+pub use compile::{Code, compile};
 pub use deliver::{Delivering, Probe, Told, Try, probe};
-pub use engine::Allocation;
+pub use engine::{Allocation, prime};
 pub use fault::Fault;
 pub use format::{Context, Draft, Formatting, Made};
 pub use limits::Limits;
 pub use manifest::{Access, FolderAsked, Manifest, MethodAsked, OAuth2Asked, World};
 pub use withheld::{Withheld, Withholding};
 
+use crate::privileged::compiler::{CompileError, Compilers, Target};
 use crate::telemetry::LimitHits;
 use compile::CodeCache;
 use engine::Ticker;
@@ -61,6 +62,7 @@ pub struct Runtime {
     limits: Limits,
     limit_hits: LimitHits,
     withholding: OnceLock<Withholding>,
+    compilers: OnceLock<Compilers>,
     cache: CodeCache,
     ticker: Arc<Ticker>,
     /// One place fewer than cores, so that a guest that computes leaves one to the rest.
@@ -89,6 +91,7 @@ impl Runtime {
             limits,
             limit_hits: LimitHits::default(),
             withholding: OnceLock::new(),
+            compilers: OnceLock::new(),
             cache: CodeCache::open(cache_dir)?,
             ticker: Ticker::start(&engine)?,
             places: Arc::new(Semaphore::new((cores - 1).max(1))),
@@ -107,6 +110,19 @@ impl Runtime {
     pub fn withhold(&self, withholding: Withholding) {
         let said = self.withholding.set(withholding);
         debug_assert!(said.is_ok(), "what is withheld was said before");
+    }
+
+    /// Who compiles from now on. Said once, before components are loaded; where it is not, this
+    /// process does.
+    pub fn compile_by(&self, compilers: Compilers) {
+        let said = self.compilers.set(compilers);
+        debug_assert!(said.is_ok(), "who compiles was said before");
+    }
+
+    async fn compiled(&self, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let target = Target { store_memory_bytes: self.limits.store_memory_bytes };
+        let here = Compilers::Here;
+        self.compilers.get().unwrap_or(&here).compile(&target, wasm).await
     }
 
     fn withheld_from(&self, kind: &str, is_built_in: bool) -> Withheld {
@@ -172,7 +188,10 @@ pub enum RuntimeError {
     Precompiled { component: String },
 
     #[error("component `{component}` does not compile; build it for `wasm32-wasip2`")]
-    Compile { component: String, source: wasmtime::Error },
+    Compile { component: String, source: CompileError },
+
+    #[error("the machine code of component `{component}` is of another engine")]
+    OtherCode { component: String, source: wasmtime::Error },
 
     #[error("component `{component}` imports `{import}`, which its world `{world}` does not give")]
     Import { component: String, import: String, world: &'static str },

@@ -25,6 +25,7 @@ pub use error::VaultError;
 pub use keys::KeyId;
 use keys::Keys;
 pub use rotate::{RotateError, Rotated};
+pub use source::KeyFound;
 
 use zeroize::Zeroizing;
 
@@ -98,13 +99,19 @@ pub struct Sealed {
 }
 
 impl Vault {
-    /// Reads the keys where `source` says; makes the file at the first start, when `has_secrets`
-    /// is not yet true of the store. Blocks, for as long as a key command may take.
-    pub fn open_key(source: &KeySource, has_secrets: bool) -> Result<Self, VaultError> {
-        let keys = source::keys(source, has_secrets)?;
+    /// Reads the keys where `source` says, as [`KeyFound`] does, and opens with them.
+    #[cfg(test)]
+    pub(crate) fn open_key(source: &KeySource, has_secrets: bool) -> Result<Self, VaultError> {
+        Self::with(KeyFound::read(source, rustix::process::geteuid().as_raw())?, has_secrets)
+    }
+
+    /// A vault with the keys that were found; makes the file at the first start, when `has_secrets`
+    /// is not yet true of the store.
+    pub fn with(found: KeyFound, has_secrets: bool) -> Result<Self, VaultError> {
+        let (source, keys) = found.or_made(has_secrets)?;
         Ok(Self(Arc::new(Inner {
             keys: RwLock::new(Arc::new(keys)),
-            source: source.clone(),
+            source,
             turn: Mutex::default(),
         })))
     }

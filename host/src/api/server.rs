@@ -27,6 +27,18 @@ const HEAD_BYTES_MAX: usize = 32 << 10;
 /// When the process has no file handle left, accepting again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Binds the address that the API listens on. Connections wait until [`Server::serve`].
+pub fn bind(listen: SocketAddr) -> Result<std::net::TcpListener, BindError> {
+    let bind = || {
+        let listener = std::net::TcpListener::bind(listen)?;
+        listener.set_nonblocking(true)?;
+        // The standard library asks for a shorter queue.
+        rustix::net::listen(&listener, CONNECTIONS_MAX as i32)?;
+        Ok(listener)
+    };
+    bind().map_err(|source| BindError { listen, source })
+}
+
 /// A bound socket.
 #[derive(Debug)]
 pub struct Server {
@@ -36,13 +48,13 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) async fn listen(
-        listen: SocketAddr,
+    /// A socket that was bound, by [`bind`]. Within a runtime.
+    pub(super) fn on(
+        listener: std::net::TcpListener,
         allowed_hosts: Vec<String>,
-    ) -> Result<Self, BindError> {
-        let failed = |source| BindError { listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
+    ) -> io::Result<Self> {
+        let listener = TcpListener::from_std(listener)?;
+        let address = listener.local_addr()?;
         Ok(Self { listener, address, allowed_hosts })
     }
 

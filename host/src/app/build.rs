@@ -20,13 +20,14 @@ use crate::config::{
 use crate::dispatch::backoff::Backoff;
 use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
+use crate::privileged::compiler::Compilers;
 use crate::queue::QueueLimits;
 use crate::records::{components, secrets};
 use crate::roster::{Approvals, Installed, Kinds, Roster, State, component_row};
 use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
-use crate::vault::Vault;
+use crate::vault::{KeyFound, Vault};
 
 /// Instances beside those that deliver: a preview, a description.
 const SPARE_INSTANCES: u32 = 16;
@@ -42,13 +43,18 @@ pub(super) struct Parts {
 }
 
 /// Checks what the configuration says beside itself, and starts what runs components.
-pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
+pub(super) fn parts(
+    config: &Config,
+    egress: Policy,
+    compilers: Compilers,
+) -> Result<Parts, AppError> {
     let limits = Limits::from(&config.limits);
     let calls = config.limits.calls_count.get().saturating_add(SPARE_INSTANCES);
     // What is in the folder is looked at later, and that it is there now.
     runtime::folders(&config.components_dir)?;
     let runtime = Runtime::new(limits, calls, &config.cache_dir)?;
     runtime.withhold(withholding(&config.components));
+    runtime.compile_by(compilers);
     let wrong = |problems| AppError::Config { path: config.path.clone(), problems };
     let zone = TimeZone::get(&config.zone).map_err(|_| {
         let expected = "expected an IANA time zone such as `Europe/Rome`; the package `tzdata` \
@@ -62,11 +68,16 @@ pub(super) fn parts(config: &Config) -> Result<Parts, AppError> {
         zone_name: config.zone.clone(),
         zone,
     };
-    let egress = Policy::read(config).map_err(wrong)?;
     let connector = Connector::new(&config.egress.resolver);
     let net = Arc::new(NetGate { connector, ..NetGate::default() });
     let files = Arc::new(files(config).map_err(|problem| wrong(vec![problem]))?);
     Ok(Parts { runtime, site, egress, net, files })
+}
+
+/// The operator's part of every way out, with the files that it names.
+pub(super) fn egress(config: &Config) -> Result<Policy, AppError> {
+    Policy::read(config)
+        .map_err(|problems| AppError::Config { path: config.path.clone(), problems })
 }
 
 fn files(config: &Config) -> Result<FilesGate, Problem> {
@@ -114,8 +125,8 @@ pub(super) async fn kinds(
 }
 
 /// Components without a store: which of them are approved is not known.
-pub(super) async fn kinds_alone(config: &Config) -> Result<Kinds, AppError> {
-    let parts = parts(config)?;
+pub(super) async fn kinds_alone(config: &Config, compilers: Compilers) -> Result<Kinds, AppError> {
+    let parts = parts(config, egress(config)?, compilers)?;
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
     let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
     Ok(kinds.with_doors(parts.net, parts.files))
@@ -182,14 +193,9 @@ pub(super) fn access_tokens(gate: &Arc<HttpGate>, roster: &Roster) -> Tokens {
     Tokens::new(Arc::clone(gate), keep)
 }
 
-/// The keys of the secrets. A key command may take its time, so it waits on a thread of its own.
-pub(super) async fn vault(config: &Config, store: &Store) -> Result<Vault, AppError> {
-    let has_secrets = store.read(secrets::any).await?;
-    let source = config.key.clone();
-    let opening = tokio::task::spawn_blocking(move || Vault::open_key(&source, has_secrets));
-    // It is not canceled, and a panic in it is a mistake of ours.
-    let opened = opening.await.map_err(|_| AppError::Ended { part: "the vault" })?;
-    Ok(opened?)
+/// The keys of the secrets.
+pub(super) async fn vault(key: KeyFound, store: &Store) -> Result<Vault, AppError> {
+    Ok(Vault::with(key, store.read(secrets::any).await?)?)
 }
 
 pub(super) fn slots(limits: &LimitsConfig, hits: &LimitHits) -> Arc<Slots> {
@@ -263,13 +269,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let kind = folder.path().join("components/some-kind");
         let config = Config::parse(&folder.path().join("campanile.toml"), "").unwrap();
-        let told = parts(&config).unwrap_err().to_string();
+        let started = parts(&config, Policy::default(), Compilers::Here);
+        let told = started.unwrap_err().to_string();
         assert!(told.contains("make components") && told.contains("`components_dir`"), "{told}");
 
         std::fs::create_dir_all(&kind).unwrap();
         let manifest = "name = 'some-kind'\nworld = 'http-component'";
         std::fs::write(kind.join("component.toml"), manifest).unwrap();
-        let kinds = kinds_alone(&config).await.unwrap();
+        let kinds = kinds_alone(&config, Compilers::Here).await.unwrap();
         let [found] = kinds.components().try_into().unwrap();
         assert!(!kinds.are_any() && found.state == State::Broken);
         let told = found.problem.unwrap();

@@ -41,6 +41,11 @@ impl Failure {
         Self::new(exit, text.into())
     }
 
+    /// A failure of no sort of its own.
+    pub fn from_any(error: anyhow::Error) -> Self {
+        Self::new(Exit::Failed, Box::<dyn Error + Send + Sync>::from(error))
+    }
+
     /// A failure with a cause beneath.
     pub fn caused(
         exit: Exit,
@@ -72,7 +77,12 @@ impl Error for Failure {
 impl From<AppError> for Failure {
     fn from(error: AppError) -> Self {
         let exit = match &error {
-            AppError::Config { .. } | AppError::Token(_) | AppError::Vault(_) => Exit::Config,
+            AppError::Config { .. }
+            | AppError::Token(_)
+            | AppError::Vault(_)
+            | AppError::User(_)
+            | AppError::OtherOwner { .. }
+            | AppError::NotConfined { .. } => Exit::Config,
             AppError::Store(
                 StoreError::Locked { .. } | StoreError::Newer { .. } | StoreError::Foreign { .. },
             ) => Exit::Store,

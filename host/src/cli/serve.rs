@@ -1,13 +1,18 @@
-//! `campanile serve`: the engine itself.
+//! `campanile serve`: the monitor, and the engine that it starts.
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 
 use serde_json::json;
+use tokio::runtime::Runtime;
 
-use super::{Common, Failure, output};
-use crate::app::Ready;
+use super::{Common, Exit, Failure, output};
+use crate::app::{AppError, Ready, Start};
 use crate::config::Config;
+use crate::privileged::confine;
+use crate::privileged::control::Monitor;
+use crate::privileged::monitor::{self, Plan};
 use crate::tenant::{Role, tokens};
 
 #[derive(Debug, clap::Args)]
@@ -17,24 +22,41 @@ pub(super) struct ServeArgs {
     show_tokens: bool,
 }
 
-pub(super) async fn run(
-    args: ServeArgs,
-    common: &Common,
-    out: &mut (dyn Write + Send),
-) -> Result<(), Failure> {
+/// The monitor, until all has ended; the exit code is the engine's. `arguments`: the command line.
+pub(super) fn watch(common: &Common, arguments: Vec<OsString>) -> Result<u8, Failure> {
+    // What is wrong with it is told once, and by a process that starts nothing.
     let config = common.load()?;
+    let user = if confine::is_root() { config.process.engine_user() } else { Ok(None) };
+    let user = user.map_err(|error| Failure::from(AppError::from(error)))?;
+    let plan = Plan { arguments, user, helpers: Vec::new() };
+    monitor::run(&plan).map_err(|source| {
+        Failure::caused(Exit::Failed, "the engine's process cannot be started", source)
+    })
+}
+
+/// The engine, in its own process: all that needs rights first, and its threads last.
+pub(super) fn engine(
+    args: &ServeArgs,
+    common: &Common,
+    runtime: impl FnOnce() -> Result<Runtime, Failure>,
+) -> Result<(), Failure> {
+    let alone = "the engine is started by `campanile serve` alone";
+    let monitor = Monitor::given().map_err(|source| Failure::caused(Exit::Usage, alone, source))?;
+    let start = Start::prepare(common.load()?)?;
+    start.shut_in()?;
+    let mut out = io::stdout();
     let ready = |ready: Ready<'_>| {
         // Nobody may listen on stdout; the engine runs all the same.
-        if let Err(error) = announce(ready.config, ready.address, common.json, out) {
+        if let Err(error) = announce(ready.config, ready.address, common.json, &mut out) {
             tracing::warn!(%error, "The address could not be printed.");
         }
         if args.show_tokens
-            && let Err(error) = show_tokens(ready.config, out)
+            && let Err(error) = show_tokens(ready.config, &mut out)
         {
             tracing::warn!(%error, "The tokens could not be printed.");
         }
     };
-    Ok(Box::pin(crate::app::serve(config, ready)).await?)
+    Ok(runtime()?.block_on(Box::pin(crate::app::serve(start, monitor, ready)))?)
 }
 
 fn show_tokens(config: &Config, out: &mut dyn Write) -> io::Result<()> {

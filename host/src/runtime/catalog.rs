@@ -24,8 +24,8 @@ use super::manifest::Manifest;
 use super::withheld::Withheld;
 use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
 use crate::config::Problem;
+use crate::privileged::compiler::WASM_BYTES_MAX;
 
-const WASM_BYTES_MAX: u64 = 32 << 20;
 const MANIFEST_BYTES_MAX: u64 = 64 << 10;
 const CONTRACT: &str = "campanile:endpoint/";
 
@@ -218,12 +218,15 @@ async fn load(
 ) -> Result<Kind, RuntimeError> {
     let (manifest, manifest_text) = manifest(&folder.join("component.toml"))?;
     found.name.clone_from(&manifest.name);
-    let wasm = read(&folder.join("component.wasm"), WASM_BYTES_MAX)?;
+    let wasm = read(&folder.join("component.wasm"), WASM_BYTES_MAX as u64)?;
     let digest: [u8; 32] = Sha256::digest(&wasm).into();
     let hash = ComponentHash::with(digest, manifest_text.as_bytes());
     found.hash = Some(hash);
     let name = manifest.name.clone();
-    let (component, code) = runtime.cache.load(&runtime.engine, &name, &wasm, digest)?;
+    let (component, code) = {
+        let compile = async |wasm: &[u8]| runtime.compiled(wasm).await;
+        runtime.cache.load(&runtime.engine, compile, &name, &wasm, digest).await?
+    };
     let imports = imports(runtime, &component);
     if let Some(import) = imports.iter().find(|import| !allowed(import, &manifest)) {
         return Err(RuntimeError::Import {

@@ -17,7 +17,8 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::RuntimeError;
+use super::{RuntimeError, engine};
+use crate::privileged::compiler::{CompileError, Target};
 
 const MAC_BYTES: usize = 32;
 const KEY_BYTES: usize = 32;
@@ -53,9 +54,10 @@ impl CodeCache {
     }
 
     /// The component as machine code. `digest` is the SHA-256 of `wasm`.
-    pub(super) fn load(
+    pub(super) async fn load(
         &self,
         engine: &Engine,
+        compile: impl AsyncFnOnce(&[u8]) -> Result<Vec<u8>, CompileError>,
         name: &str,
         wasm: &[u8],
         digest: [u8; 32],
@@ -73,9 +75,15 @@ impl CodeCache {
                 return Ok((component, Code::Cached));
             }
         }
-        let broken = |source| RuntimeError::Compile { component: name.to_owned(), source };
-        let component = Component::from_binary(engine, wasm).map_err(broken)?;
-        let code = component.serialize().map_err(broken)?;
+        let code = compile(wasm)
+            .await
+            .map_err(|source| RuntimeError::Compile { component: name.to_owned(), source })?;
+        // SAFETY: the process that compiles made these bytes of this component for this engine; it
+        // is the same program, and nobody else writes to it.
+        #[expect(unsafe_code, reason = "the only way to load machine code")]
+        let component = unsafe { Component::deserialize(engine, &code) };
+        let component = component
+            .map_err(|source| RuntimeError::OtherCode { component: name.to_owned(), source })?;
         if let Err(error) = self.write(&file, &code) {
             tracing::warn!(%error, component = name, "Machine code cannot be kept; the next start compiles again.");
         }
@@ -110,6 +118,13 @@ impl CodeCache {
         mac.update(code);
         mac
     }
+}
+
+/// Machine code of a component, for engines with these limits. In the process that calls.
+pub fn compile(target: &Target, wasm: &[u8]) -> Result<Vec<u8>, String> {
+    let told = |error: wasmtime::Error| format!("{error:#}");
+    let engine = engine::compiling(target.store_memory_bytes).map_err(told)?;
+    engine.precompile_component(wasm).map_err(told)
 }
 
 /// Hash of the wasm and of everything about the engine that machine code depends on.

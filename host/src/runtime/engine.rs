@@ -37,7 +37,7 @@ impl Allocation {
 
 /// Makes the engine; `calls` is how many stores may be alive at once.
 pub(super) fn make(limits: &Limits, calls: u32) -> Result<(Engine, Allocation), RuntimeError> {
-    let mut config = base(limits);
+    let mut config = base(limits.store_memory_bytes);
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits, calls)));
     match Engine::new(&config) {
         Ok(engine) => Ok((engine, Allocation::Pooling)),
@@ -46,13 +46,39 @@ pub(super) fn make(limits: &Limits, calls: u32) -> Result<(Engine, Allocation), 
                 %error,
                 "The address space is too small for a pool of instances; each maps its own memory."
             );
-            let engine = Engine::new(&base(limits)).map_err(RuntimeError::Engine)?;
+            let engine =
+                Engine::new(&base(limits.store_memory_bytes)).map_err(RuntimeError::Engine)?;
             Ok((engine, Allocation::OnDemand))
         }
     }
 }
 
-fn base(limits: &Limits) -> Config {
+/// Lets wasmtime open what tells it which pages an instance has written. Later the process may not:
+/// nobody looks into one that is not dumpable, itself included.
+pub fn prime() {
+    let mut config = Config::new();
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(1)
+        .total_core_instances(1)
+        .total_memories(1)
+        .total_tables(1)
+        .total_stacks(1)
+        .max_memory_size(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    config
+        .memory_reservation(64 << 10)
+        .memory_guard_size(0)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    // Where it fails, instances are reset as a whole, which costs more.
+    let _ = Engine::new(&config);
+}
+
+/// An engine that compiles for those with this limit, and runs nothing.
+pub(super) fn compiling(store_memory_bytes: usize) -> wasmtime::Result<Engine> {
+    Engine::new(&base(store_memory_bytes))
+}
+
+fn base(store_memory_bytes: usize) -> Config {
     let mut config = Config::new();
     config
         .epoch_interruption(true)
@@ -64,7 +90,7 @@ fn base(limits: &Limits) -> Config {
         .async_stack_size(512 << 10)
         // A small reservation makes the pool cheap, and bounds checks explicit, which brings their
         // speculative hardening.
-        .memory_reservation(reservation(limits) as u64)
+        .memory_reservation(reservation(store_memory_bytes) as u64)
         .memory_reservation_for_growth(0)
         .memory_guard_size(64 << 10);
     config
@@ -83,7 +109,7 @@ fn pool(limits: &Limits, calls: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(64)
         .max_memories_per_module(1)
         .max_tables_per_module(4)
-        .max_memory_size(reservation(limits))
+        .max_memory_size(reservation(limits.store_memory_bytes))
         .table_elements(elements)
         .max_core_instance_size(10 << 20)
         .max_component_instance_size(10 << 20)
@@ -98,8 +124,8 @@ fn pool(limits: &Limits, calls: u32) -> PoolingAllocationConfig {
 }
 
 /// Address space for one memory, in bytes: what a store may use, in whole Wasm pages.
-fn reservation(limits: &Limits) -> usize {
-    limits.store_memory_bytes.next_multiple_of(64 << 10)
+fn reservation(store_memory_bytes: usize) -> usize {
+    store_memory_bytes.next_multiple_of(64 << 10)
 }
 
 /// The thread that advances the epoch while guests are on CPU. Ends with the value.

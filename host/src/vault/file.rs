@@ -30,8 +30,8 @@ impl Rights {
     }
 }
 
-/// The keys in the file at `path`. `None`: there is none.
-pub(super) fn read(path: &Path, rights: Rights) -> Result<Option<Keys>, VaultError> {
+/// The keys in the file at `path`, which root or `owner` owns. `None`: there is none.
+pub(super) fn read(path: &Path, rights: Rights, owner: u32) -> Result<Option<Keys>, VaultError> {
     let failed = |source| VaultError::File { path: path.into(), source };
     // Not blocking, so that a FIFO is told of rather than waited for.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -41,7 +41,7 @@ pub(super) fn read(path: &Path, rights: Rights) -> Result<Option<Keys>, VaultErr
         Err(rustix::io::Errno::LOOP) => return Err(VaultError::NoFile { path: path.into() }),
         Err(error) => return Err(failed(error.into())),
     };
-    check(&file, path, rights)?;
+    check(&file, path, rights, owner)?;
     // One byte more shows that it is too long; a buffer that grows leaves a copy behind.
     let mut text = Zeroizing::new(Vec::with_capacity(TEXT_BYTES_MAX + 1));
     file.take(TEXT_BYTES_MAX as u64 + 1).read_to_end(&mut text).map_err(failed)?;
@@ -49,13 +49,12 @@ pub(super) fn read(path: &Path, rights: Rights) -> Result<Option<Keys>, VaultErr
     keys.map(Some).ok_or_else(|| VaultError::Malformed { place: format!("`{}`", path.display()) })
 }
 
-fn check(file: &File, path: &Path, rights: Rights) -> Result<(), VaultError> {
+fn check(file: &File, path: &Path, rights: Rights, owner: u32) -> Result<(), VaultError> {
     let about = file.metadata().map_err(|source| VaultError::File { path: path.into(), source })?;
     if !about.is_file() {
         return Err(VaultError::NoFile { path: path.into() });
     }
-    let own = rustix::process::geteuid().as_raw();
-    if ![0, own].contains(&about.uid()) {
+    if ![0, owner].contains(&about.uid()) {
         return Err(VaultError::Foreign { path: path.into(), owner: about.uid() });
     }
     if about.mode() & rights.forbidden() != 0 {
@@ -117,6 +116,10 @@ mod tests {
 
     use super::super::keys::Key;
     use super::*;
+
+    fn read(path: &Path, rights: Rights) -> Result<Option<Keys>, VaultError> {
+        super::read(path, rights, rustix::process::geteuid().as_raw())
+    }
 
     fn keys() -> Keys {
         Keys::of(Key::generate().unwrap())

@@ -65,7 +65,7 @@ impl Vault {
     pub(super) fn add_key(&self) -> Result<(), VaultError> {
         let KeySource::File(path) = &self.0.source else { return Ok(()) };
         // The file may have more by now, put there by hand.
-        let mut keys = file::read(path, Rights::OwnerAlone)?
+        let mut keys = file::read(path, Rights::OwnerAlone, rustix::process::geteuid().as_raw())?
             .ok_or_else(|| VaultError::Lost { path: path.clone() })?;
         self.keys().iter().for_each(|key| keys.add(key.clone()));
         let keys = keys.led_by(Key::generate()?);

@@ -1,0 +1,121 @@
+//! What is read, made and bound while the process still has the rights it was started with.
+//!
+//! Promise: everything in the configuration is checked, files of secrets are read, the port is
+//! bound, and then the process gives its rights up: after `shut_in` it is the engine's user, without
+//! capabilities, beneath Landlock and seccomp. All before its first thread.
+
+use std::fs::{self, DirBuilder};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use tracing::warn;
+
+use super::{AppError, build};
+use crate::api;
+use crate::capability::egress::Policy;
+use crate::config::{Config, KeySource};
+use crate::privileged::confine::{self, Calls, Files, Layer, Missing};
+use crate::privileged::user::User;
+use crate::runtime;
+use crate::vault::KeyFound;
+
+/// An engine that has what it needs, and not yet begun.
+#[derive(Debug)]
+pub struct Start {
+    pub(super) config: Config,
+    pub(super) egress: Policy,
+    pub(super) listener: TcpListener,
+    pub(super) key: KeyFound,
+    user: Option<User>,
+}
+
+impl Start {
+    pub fn prepare(config: Config) -> Result<Self, AppError> {
+        let user = if confine::is_root() { config.process.engine_user()? } else { None };
+        let owner = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
+        let egress = build::egress(&config)?;
+        runtime::folders(&config.components_dir)?;
+        for folder in [&config.data_dir, &config.cache_dir] {
+            own(folder, user.as_ref())?;
+        }
+        let key = KeyFound::read(&config.key, owner)?;
+        let listener = api::bind(config.api.listen)?;
+        Ok(Self { config, egress, listener, key, user })
+    }
+
+    /// Gives all rights up that the engine does not need, for good.
+    pub fn shut_in(&self) -> Result<(), AppError> {
+        let monitor = getppid();
+        let files = self.files();
+        confine::become_user(self.user.as_ref())?;
+        // A change of the user has forgotten it.
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| AppError::Monitor(error.into()))?;
+        if getppid() != monitor {
+            return Err(AppError::Alone);
+        }
+        let mut missing = confine::shut_in(&files, Calls::Engine)?;
+        if confine::is_root() {
+            let why = "the engine was started by root, and there is no user for it: it stays root, \
+                       without capabilities; `useradd --system campanile`, or name one as \
+                       `process.user`";
+            missing.push(Missing { layer: Layer::User, why: why.to_owned() });
+        }
+        if self.config.process.strict && !missing.is_empty() {
+            return Err(AppError::NotConfined { missing });
+        }
+        for one in &missing {
+            warn!(
+                layer = one.layer.name(),
+                "The engine is not shut in as it could be: {}", one.why
+            );
+        }
+        Ok(())
+    }
+
+    /// What the engine reaches on the disk, whatever its user may.
+    fn files(&self) -> Files {
+        let config = &self.config;
+        let mut files = Files::default().write(&config.data_dir).write(&config.cache_dir);
+        if let Some(root) = &config.files.root {
+            files = files.write(root);
+        }
+        if let KeySource::File(path) = &config.key {
+            // A rotation puts another file in its place.
+            files = files.write(path.parent().unwrap_or(Path::new(".")));
+        }
+        files = files.read(&config.components_dir);
+        // A component's folder may be a link; one that is made later leads nowhere.
+        for kind in fs::read_dir(&config.components_dir).into_iter().flatten().flatten() {
+            if let Ok(real) = kind.path().canonicalize() {
+                files = files.read(real);
+            }
+        }
+        // Names, zones; and where the file of name servers really is, which is replaced whole.
+        files = files.read("/etc").read("/usr/share/zoneinfo");
+        let resolver = Path::new("/etc/resolv.conf").canonicalize();
+        if let Some(folder) = resolver.ok().as_deref().and_then(Path::parent) {
+            files = files.read(folder);
+        }
+        // How many cores there are.
+        files.read("/proc/self/cgroup").read("/sys/fs/cgroup").read("/sys/devices/system/cpu")
+    }
+}
+
+/// Makes a folder that is not there, for `user`; one that is must be theirs.
+fn own(folder: &Path, user: Option<&User>) -> Result<(), AppError> {
+    let unusable = |source| AppError::Folder { path: folder.to_owned(), source };
+    let is_new = !folder.exists();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
+    let Some(user) = user else { return Ok(()) };
+    if is_new {
+        return std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid)).map_err(unusable);
+    }
+    let owner = fs::metadata(folder).map_err(unusable)?.uid();
+    if owner == user.uid {
+        return Ok(());
+    }
+    Err(AppError::OtherOwner { path: folder.to_owned(), user: user.clone(), owner })
+}
