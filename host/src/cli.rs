@@ -36,7 +36,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
+use crate::app::AppError;
 use crate::config::{self, Config};
+use crate::privileged::confine;
 use crate::telemetry::{self, LogFormat};
 
 pub use exit::{Exit, Failure};
@@ -122,6 +124,22 @@ impl Args {
     /// Whether it is the monitor that is to run, which has one thread.
     pub fn is_serve(&self) -> bool {
         matches!(self.command, Command::Serve(_))
+    }
+
+    /// Becomes the engine's user where root runs a command that loads components: their machine
+    /// code lies in a folder of that user, who root does not trust. Before the first thread.
+    pub fn lower(&self) -> Result<(), Failure> {
+        let Command::Component { command } = &self.command else { return Ok(()) };
+        if !command.loads() || !confine::is_root() {
+            return Ok(());
+        }
+        // What is wrong with the configuration is told by the command itself.
+        let Ok(config) = Config::load(&config::path(self.config.clone())) else { return Ok(()) };
+        let lowered =
+            config.process.engine_user().map_err(AppError::from).and_then(|user| {
+                user.map_or(Ok(()), |user| Ok(confine::become_user(Some(&user))?))
+            });
+        lowered.map_err(Failure::from)
     }
 
     fn begin(self) -> Result<(Common, Command), Failure> {

@@ -41,6 +41,7 @@ fn start(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
                 let arguments = words.into_iter().skip(1).collect();
                 return Ok(ExitCode::from(cli::watch(args, arguments)?));
             }
+            args.lower()?;
             threads()?.block_on(cli::run(args, &mut io::stdout()))?;
         }
     }

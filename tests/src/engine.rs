@@ -17,10 +17,12 @@ use crate::process::{self, Memory};
 use crate::site::Site;
 use crate::{DEADLINE, eventually};
 
-/// One process of the real binary. It is killed when dropped.
+/// The real binary, started: its monitor, and the engine that it started. Killed when dropped.
 #[derive(Debug)]
 pub struct Engine {
-    child: Child,
+    monitor: Child,
+    /// Of the engine.
+    pid: u32,
     address: SocketAddr,
     /// May do everything.
     pub admin_token: String,
@@ -32,9 +34,9 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) async fn start(mut child: Child, site: &Site) -> Self {
+    pub(crate) async fn start(mut monitor: Child, site: &Site) -> Self {
         const READY: &str = "campanile is listening on http://";
-        let stdout = child.stdout.take().expect("a piped stdout");
+        let stdout = monitor.stdout.take().expect("a piped stdout");
         let mut lines = BufReader::new(stdout).lines();
         let address = tokio::time::timeout(DEADLINE, async {
             while let Some(line) = lines.next_line().await? {
@@ -51,6 +53,7 @@ impl Engine {
             }
             Err(_) => panic!("no line `{READY}...` within {DEADLINE:?}; log:\n{}", site.log()),
         };
+        let pid = monitor.id().and_then(|id| process::child(id, "process engine"));
         let token = |name: &str| {
             let path = site.data().join(name);
             let text = std::fs::read_to_string(&path);
@@ -59,7 +62,8 @@ impl Engine {
         let mut stdout = JoinSet::new();
         stdout.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self {
-            child,
+            monitor,
+            pid: pid.expect("a monitor that has an engine"),
             address,
             admin_token: token("admin.token"),
             ingest_token: token("ingest.token"),
@@ -76,35 +80,43 @@ impl Engine {
         &self.data
     }
 
+    /// Of the engine itself.
     pub fn pid(&self) -> u32 {
-        self.child.id().expect("a running engine")
+        self.pid
     }
 
-    /// SIGKILL: nothing of it runs any more when this returns.
+    /// Of the process that was started, and that starts the others.
+    pub fn monitor_pid(&self) -> u32 {
+        self.monitor.id().expect("a running monitor")
+    }
+
+    /// SIGKILL: neither monitor nor engine runs any more when this returns.
     pub async fn kill(mut self) {
-        self.child.kill().await.expect("a child to kill");
+        let engine = process::handle(self.pid);
+        self.monitor.kill().await.expect("a child to kill");
+        process::ended(engine).await;
     }
 
     /// SIGTERM, and how it ended.
     pub async fn terminate(mut self) -> ExitStatus {
-        process::signal(self.pid(), Signal::TERM);
-        let ended = tokio::time::timeout(DEADLINE, self.child.wait()).await;
+        process::signal(self.monitor_pid(), Signal::TERM);
+        let ended = tokio::time::timeout(DEADLINE, self.monitor.wait()).await;
         ended
             .unwrap_or_else(|_| panic!("SIGTERM: still there after {DEADLINE:?}"))
             .expect("a child")
     }
 
     pub fn memory(&self) -> Memory {
-        process::memory(self.pid())
+        process::memory(self.pid)
     }
 
     /// How many files and sockets it has open.
     pub fn descriptors(&self) -> usize {
-        process::descriptors(self.pid())
+        process::descriptors(self.pid)
     }
 
     pub fn cpu(&self) -> Duration {
-        process::cpu(self.pid())
+        process::cpu(self.pid)
     }
 
     /// Sends exactly this, over a connection of its own.

@@ -1,9 +1,13 @@
 //! A process seen from outside: its memory, its CPU, its open files, and signals to it, by id.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+
+use crate::DEADLINE;
 
 /// Memory of a process, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +47,39 @@ pub fn descriptors(pid: u32) -> usize {
     fs::read_dir(&path).unwrap_or_else(|error| panic!("{path}: {error}")).count()
 }
 
+/// The child of a process whose command line has these words, if it is there.
+pub fn child(parent: u32, words: &str) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).ok()?;
+    children.split_whitespace().filter_map(|id| id.parse().ok()).find(|id: &u32| {
+        let line = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line.replace('\0', " ").contains(words)
+    })
+}
+
+/// Waits until a process has ended, whoever is to be told of it.
+pub async fn ended(process: OwnedFd) {
+    let within = Timespec { tv_sec: DEADLINE.as_secs().cast_signed(), tv_nsec: 0 };
+    let waiting = tokio::task::spawn_blocking(move || {
+        // Readable once it has.
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&within))
+    });
+    let ended = waiting.await.expect("a thread that waits").expect("a handle");
+    assert_eq!(ended, 1, "the process is still there after {DEADLINE:?}");
+}
+
+/// A handle to a process, which stays with it whatever becomes of its id.
+pub fn handle(pid: u32) -> OwnedFd {
+    let handle = pidfd_open(id(pid), PidfdFlags::empty());
+    handle.unwrap_or_else(|error| panic!("process {pid}: {error}"))
+}
+
+fn id(pid: u32) -> Pid {
+    i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id")
+}
+
 /// Sends a signal to one process.
 pub fn signal(pid: u32, signal: Signal) {
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a process id");
-    kill_process(pid, signal).unwrap_or_else(|error| panic!("process {pid:?}: {error}"));
+    kill_process(id(pid), signal).unwrap_or_else(|error| panic!("process {pid}: {error}"));
 }
 
 fn read(pid: u32, file: &str) -> String {

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::DEADLINE;
 use crate::engine::Engine;
@@ -35,12 +37,28 @@ impl Site {
     /// A site beside which other tests may run. One per test: a second one could wait for a test
     /// that waits for the first.
     pub async fn new() -> Self {
-        Self::with(Turn::Shared(GROUND.read().await))
+        Self::with(Turn::Shared(GROUND.read().await)).warmed().await
     }
 
     /// A site for a test that measures: it waits until no other test has one.
     pub async fn alone() -> Self {
-        Self::with(Turn::Alone(GROUND.write().await))
+        Self::with(Turn::Alone(GROUND.write().await)).warmed().await
+    }
+
+    /// Has all components compiled, once for all tests: engines that start side by side would do it
+    /// side by side.
+    async fn warmed(self) -> Self {
+        static WARM: OnceCell<()> = OnceCell::const_new();
+        let warm = async {
+            self.hand_over();
+            let mut command = self.command();
+            command.args(["component", "list"]).stdin(Stdio::null()).stdout(Stdio::null());
+            let warming = tokio::time::timeout(COMPILED_WITHIN, command.status()).await;
+            let status = warming.expect("components compile").unwrap_or_else(|it| missing(&it));
+            assert!(status.success(), "components do not load: {status}");
+        };
+        WARM.get_or_init(|| warm).await;
+        self
     }
 
     fn with(turn: Turn) -> Self {
@@ -48,6 +66,9 @@ impl Site {
         let beside = target().join("sites");
         fs::create_dir_all(&beside).expect("a folder in the target folder");
         let folder = tempfile::tempdir_in(beside).expect("a temporary folder");
+        // The engine runs as another user, where it can.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path(), open).expect("a folder of our own");
         link_components(&folder.path().join("components"));
         let (tables, endpoints, recipients) = (BTreeMap::new(), Map::new(), Map::new());
         let site = Self {
@@ -184,11 +205,27 @@ impl Site {
 
     /// Starts the engine and returns at once.
     pub fn spawn(&self) -> Child {
+        self.hand_over();
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path());
         let mut command = self.command();
         command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped());
         command.stderr(log.expect("a log in a folder of our own"));
         command.spawn().unwrap_or_else(|error| missing(&error))
+    }
+
+    /// Gives what is in the folder to the engine's user, which is not ours where we are root.
+    fn hand_over(&self) {
+        let Some(user) = engine_user() else { return };
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).expect("a folder of our own").flatten() {
+                if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                    folders.push(entry.path());
+                }
+                // It may be gone meanwhile: an engine that ends removes files.
+                let _ = lchown(entry.path(), Some(user), Some(user));
+            }
+        }
     }
 
     fn command(&self) -> Command {
@@ -222,7 +259,13 @@ impl Site {
         let runtime = tables.entry("runtime".to_owned()).or_default();
         if !runtime.iter().any(|line| line.starts_with("cache_dir")) {
             // Shared by all tests, so that each component is compiled once.
-            set(&mut text, "\n[runtime]\ncache_dir", &target().join("test-cache"));
+            set(&mut text, "\n[runtime]\ncache_dir", &cache());
+        }
+        if let Some(user) = engine_user() {
+            let process = tables.entry("process".to_owned()).or_default();
+            if !process.iter().any(|line| line.starts_with("user =")) {
+                process.push(format!("user = \"{user}:{user}\""));
+            }
         }
         for (table, lines) in tables {
             if table != "runtime" || lines.iter().any(|line| line.starts_with("cache_dir")) {
@@ -289,6 +332,28 @@ impl Site {
     }
 }
 
+/// Owns nothing that others may not have.
+const NOBODY: u32 = 65_534;
+
+/// Who engines run as that root starts. `None`: we are not root, or nobody else reaches the target
+/// folder; then they stay who started them.
+pub fn engine_user() -> Option<u32> {
+    static USER: LazyLock<Option<u32>> = LazyLock::new(|| {
+        let is_open = |folder: &Path| {
+            fs::metadata(folder).is_ok_and(|about| about.permissions().mode() & 0o001 != 0)
+        };
+        let is_reached = target().ancestors().all(is_open);
+        (rustix::process::geteuid().is_root() && is_reached).then_some(NOBODY)
+    });
+    *USER
+}
+
+/// The folder of machine code that all sites share; it belongs to the engine's user.
+fn cache() -> PathBuf {
+    let user = engine_user().unwrap_or_else(|| rustix::process::geteuid().as_raw());
+    target().join(format!("test-cache-{user}"))
+}
+
 /// Lets every endpoint reach the servers of tests, all of which are on this machine.
 pub const EGRESS_GRANT: &str = r#"
 [[egress.grant]]
@@ -297,6 +362,9 @@ networks = ["127.0.0.0/8", "::1"]
 ports = ["1-65535"]
 clear_text = true
 "#;
+
+/// All components, on a machine with other work.
+const COMPILED_WITHIN: Duration = Duration::from_secs(300);
 
 /// Tests that measure take turns with all others.
 static GROUND: RwLock<()> = RwLock::const_new(());

@@ -5,10 +5,13 @@
 //! capabilities, beneath Landlock and seccomp. All before its first thread.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::Path;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tracing::warn;
 
@@ -107,15 +110,31 @@ impl Start {
 /// Makes a folder that is not there, for `user`; one that is must be theirs.
 fn own(folder: &Path, user: Option<&User>) -> Result<(), AppError> {
     let unusable = |source| AppError::Folder { path: folder.to_owned(), source };
-    let is_new = !folder.exists();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
-    let Some(user) = user else { return Ok(()) };
-    if is_new {
-        return std::os::unix::fs::chown(folder, Some(user.uid), Some(user.gid)).map_err(unusable);
+    let Some(user) = user else {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        return made.map_err(unusable);
+    };
+    if !folder.exists() {
+        make(folder, user).map_err(unusable)?;
     }
     let owner = fs::metadata(folder).map_err(unusable)?.uid();
     if owner == user.uid {
         return Ok(());
     }
     Err(AppError::OtherOwner { path: folder.to_owned(), user: user.clone(), owner })
+}
+
+/// A folder that is its user's from the moment that it has its name.
+fn make(folder: &Path, user: &User) -> io::Result<()> {
+    let beside = folder.with_added_extension(format!("new-{}", std::process::id()));
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    DirBuilder::new().mode(0o700).create(&beside)?;
+    chown(&beside, Some(user.uid), Some(user.gid))?;
+    match renameat_with(CWD, &beside, CWD, folder, RenameFlags::NOREPLACE) {
+        // Another engine was quicker.
+        Err(Errno::EXIST) => fs::remove_dir(&beside),
+        renamed => Ok(renamed?),
+    }
 }

@@ -25,6 +25,13 @@ pub(super) enum ComponentCommand {
     Revoke(NameArgs),
 }
 
+impl ComponentCommand {
+    /// Whether it looks into the folder of components where it reaches no engine.
+    pub(super) fn loads(&self) -> bool {
+        matches!(self, Self::List(_) | Self::Show(_))
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
