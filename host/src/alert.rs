@@ -60,6 +60,10 @@ pub struct Alert {
     /// The alert object as the producer sent it, byte for byte; its envelope is not in it.
     #[serde(skip)]
     pub raw: String,
+    /// The token that it came by may have addresses banned. Nothing that is sent says so, and no
+    /// component is told.
+    #[serde(skip)]
+    pub may_ban: bool,
 }
 
 /// What the store keeps in columns of its own beside the body, and fills in when it reads.
@@ -302,6 +306,7 @@ pub(crate) mod tests {
             labels: Vec::new(),
             annotations: Vec::new(),
             raw: "{}".to_owned(),
+            may_ban: false,
         }
     }
 

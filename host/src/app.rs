@@ -61,7 +61,7 @@ pub async fn serve(
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let kinds = build::kinds(&config, &parts, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
-    let tokens = Tokens::open(&config.data_dir)?;
+    let tokens = Tokens::open(&config.data_dir)?.letting_ban(&config.api.may_ban);
     if granted::note(&store, config.granted.clone(), config.path.display().to_string()).await? {
         info!(
             "What the configuration grants has changed since the last start; it is in the audit log."

@@ -117,7 +117,10 @@ fn granted(table: &toml::Table) -> serde_json::Value {
         // Whatever TOML holds can be written as JSON.
         Some(((*key).to_owned(), serde_json::to_value(table.get(*key)?).ok()?))
     });
-    serde_json::Value::Object(tables.collect())
+    let may_ban = table.get("api").and_then(|api| api.get("may_ban"));
+    let may_ban =
+        may_ban.and_then(|it| Some(("may_ban".to_owned(), serde_json::to_value(it).ok()?)));
+    serde_json::Value::Object(tables.chain(may_ban).collect())
 }
 
 /// Path of the configuration: what the command line says, else `CAMPANILE_CONFIG`, else

@@ -58,6 +58,9 @@ pub struct Attempt {
     pub seen: Seen,
 }
 
+/// Most of what a program printed that is kept.
+pub const OUTPUT_BYTES_MAX: usize = 8 << 10;
+
 /// What the host itself saw of a try. Wins over what the component claims.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -70,6 +73,10 @@ pub struct Seen {
     pub received_bytes: u64,
     /// SHA-256 of the last answer's body.
     pub answer_sha256: Option<[u8; 32]>,
+    /// What a program printed, cut at `OUTPUT_BYTES_MAX`.
+    pub output: Option<String>,
+    /// SHA-256 of the program that was run.
+    pub program_sha256: Option<[u8; 32]>,
     /// A request was begun whose whole answer did not come.
     pub unanswered: bool,
 }
@@ -178,4 +185,16 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     pub sent_bytes: u64,
     pub received_bytes: u64,
+}
+
+/// One try of a delivery, whole.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct TryRecord {
+    #[serde(flatten)]
+    pub attempt: AttemptRecord,
+    /// What the program printed that a native kind ran, at most 8 KiB.
+    pub output: Option<String>,
+    /// SHA-256 of that program, hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub program_sha256: Option<String>,
 }

@@ -12,7 +12,7 @@ pub(crate) mod secrets;
 
 use crate::alert::Alert;
 use crate::audit::{self, Record, Verified};
-use crate::delivery::{AttemptRecord, DeliveryRecord, Message};
+use crate::delivery::{DeliveryRecord, Message, TryRecord};
 use crate::ids::{AlertId, DeliveryId, RecipientId, TenantId};
 use crate::store::{Store, StoreError};
 
@@ -59,7 +59,7 @@ impl Records {
         &self,
         tenant: TenantId,
         id: DeliveryId,
-    ) -> Result<Option<(DeliveryRecord, Vec<AttemptRecord>)>, StoreError> {
+    ) -> Result<Option<(DeliveryRecord, Vec<TryRecord>)>, StoreError> {
         let found = self.0.read(move |db| {
             deliveries::find(db, tenant, id).map_err(StoreError::sqlite("read a delivery"))
         });

@@ -1,4 +1,4 @@
-//! Runs components: everything that touches wasmtime.
+//! Runs kinds: everything that touches wasmtime, and the face of the kinds that do not.
 //!
 //! Promise: a call of a guest ends, with a result within bounds or with a named [`Fault`]; what one
 //! store held is never seen by another.
@@ -22,6 +22,7 @@ mod limits;
 mod linker;
 mod manifest;
 pub mod native;
+mod opened;
 mod redacted;
 mod session;
 mod withheld;
@@ -174,6 +175,12 @@ pub enum RuntimeError {
         path = path.display(), other = other.display()
     )]
     Twice { component: String, path: PathBuf, other: PathBuf },
+
+    #[error(
+        "the component `{component}` in `{path}` has a name that is taken by a kind of the engine; \
+         remove it, or give it another name", path = path.display()
+    )]
+    NameTaken { component: String, path: PathBuf },
 
     #[error("`{path}` cannot be read; make it readable, or run `make components`", path = path.display())]
     LockUnreadable { path: PathBuf, source: io::Error },

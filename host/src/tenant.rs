@@ -13,10 +13,13 @@ pub struct Caller {
     pub role: Role,
     /// SHA-256 of the token.
     pub token: [u8; 32],
+    /// Alerts that come by it may have addresses banned.
+    pub may_ban: bool,
 }
 
 /// What a token allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything.
     Admin,

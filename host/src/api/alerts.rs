@@ -106,7 +106,7 @@ async fn take_native(
              `?partial=true` to have the others taken in",
         ));
     }
-    commit(api, NATIVE, caller.tenant, alerts, rejected, key).await
+    commit(api, NATIVE, caller, alerts, rejected, key).await
 }
 
 /// Takes the envelope of ntopng's webhook endpoint, of any version.
@@ -152,7 +152,7 @@ async fn take_ntopng(
         Problem::bad_input(vec![Place::Body(bad)], "expected the JSON envelope of ntopng's webhook")
     })?;
     let key = key::of(&head.headers, &body, &caller, NTOPNG)?;
-    commit(api, NTOPNG, caller.tenant, envelope.alerts, Vec::new(), key).await
+    commit(api, NTOPNG, &caller, envelope.alerts, Vec::new(), key).await
 }
 
 /// Takes a group as Alertmanager's webhook sends it, version 4.
@@ -206,7 +206,7 @@ async fn take_alertmanager(
             "nothing was taken in: none of these alerts can be read",
         ));
     }
-    commit(api, ALERTMANAGER, caller.tenant, alerts, rejected, key).await
+    commit(api, ALERTMANAGER, caller, alerts, rejected, key).await
 }
 
 pub(super) fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {
@@ -217,7 +217,7 @@ pub(super) fn arrival(api: &Api, tenant: TenantId) -> Arrival<'_> {
 async fn commit(
     api: &Api,
     producer: &'static str,
-    tenant: TenantId,
+    caller: &Caller,
     alerts: Vec<Alert>,
     rejected: Vec<Rejection>,
     key: BatchKey,
@@ -232,13 +232,17 @@ async fn commit(
     }
 
     let router = Arc::clone(&api.engine.roster.live().router);
-    let route = |alert: Alert| Owed { recipients: router.route(&alert, Episode::Fresh), alert };
+    let route = |mut alert: Alert| {
+        alert.may_ban = caller.may_ban;
+        Owed { recipients: router.route(&alert, Episode::Fresh), alert }
+    };
     let alerts = alerts.into_iter().map(route).collect();
     let within: Within = Arc::new(move |alert, known| match known {
         Known::Told(told) => router.route(alert, Episode::Told(told)),
         Known::Repeated => router.route(alert, Episode::Repeated),
     });
     let within = Some(within);
+    let tenant = caller.tenant;
     let batch = Batch { tenant, alerts, key: Some(key), answer: answer.clone(), within };
     match api.engine.queue.commit(batch).await {
         Ok(Committed::Fresh) => {

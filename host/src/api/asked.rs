@@ -15,6 +15,7 @@ use crate::audit::Who;
 use crate::ids::TenantId;
 use crate::ingest::BadBody;
 use crate::roster::Expect;
+use crate::tenant::Role;
 
 /// Largest body of a route that is no door for alerts.
 const BODY_BYTES_MAX: usize = 4 << 20;
@@ -30,6 +31,7 @@ pub(super) struct Source(pub(super) String);
 #[derive(Clone, Debug)]
 pub(super) struct Asker {
     pub(super) tenant: TenantId,
+    pub(super) role: Role,
     pub(super) who: Who,
 }
 
@@ -43,7 +45,8 @@ impl FromRequestParts<Api> for Asker {
         // Enough of the token's hash to tell tokens apart, too little to find one.
         let token: String = caller.token[..4].iter().map(|byte| format!("{byte:02x}")).collect();
         let actor = format!("{} token {token}", caller.role.name());
-        Ok(Self { tenant: caller.tenant, who: Who { actor, source: source.unwrap_or_default() } })
+        let who = Who { actor, source: source.unwrap_or_default() };
+        Ok(Self { tenant: caller.tenant, role: caller.role, who })
     }
 }
 

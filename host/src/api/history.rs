@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::trials::text;
 use crate::alert::Severity;
 use crate::audit::{Entry, Record, Verified};
-use crate::delivery::{AttemptRecord, DeliveryRecord, State as DeliveryState};
+use crate::delivery::{DeliveryRecord, State as DeliveryState, TryRecord};
 use crate::ids::{AlertId, DeliveryId};
 use crate::records::{AlertQuery, AlertRecord, DeliveryQuery};
 
@@ -171,7 +171,7 @@ pub(super) async fn deliveries(
 pub(super) struct DeliveryDetail {
     #[serde(flatten)]
     delivery: DeliveryRecord,
-    tries: Vec<AttemptRecord>,
+    tries: Vec<TryRecord>,
     /// The message that is to go again, or was tried last before the delivery was dead.
     message: Option<StoredMessage>,
 }

@@ -91,6 +91,6 @@ mod tests {
     }
 
     fn caller(token: u8) -> Caller {
-        Caller { tenant: TenantId::DEFAULT, role: Role::Ingest, token: [token; 32] }
+        Caller { tenant: TenantId::DEFAULT, role: Role::Ingest, token: [token; 32], may_ban: false }
     }
 }

@@ -175,10 +175,14 @@ impl From<ApprovalError> for Problem {
     fn from(error: ApprovalError) -> Self {
         let (status, code) = match error {
             ApprovalError::Store(error) => return error.into(),
-            ApprovalError::NotFound { .. } => (StatusCode::NOT_FOUND, "not-found"),
+            ApprovalError::NotFound { .. } | ApprovalError::Off { .. } => {
+                (StatusCode::NOT_FOUND, "not-found")
+            }
             ApprovalError::Broken { .. } => (StatusCode::CONFLICT, "component-broken"),
             ApprovalError::Other { .. } => (StatusCode::CONFLICT, "component-changed"),
-            ApprovalError::BuiltIn { .. } => (StatusCode::CONFLICT, "built-in"),
+            ApprovalError::BuiltIn { .. } | ApprovalError::Native { .. } => {
+                (StatusCode::CONFLICT, "built-in")
+            }
         };
         Self::new(status, code, error.to_string())
     }

@@ -23,6 +23,7 @@ use crate::ingest::{alertmanager, native, ntopng};
 use crate::route::FilterSettings;
 use crate::runtime::Draft;
 use crate::setup::{self, RecipientSetup, Settings};
+use crate::tenant::Role;
 use crate::trial::{Decided, LeftOut, Preview, SAMPLE, Target, Tested};
 use crate::wording::WordingSettings;
 
@@ -153,7 +154,8 @@ pub(super) async fn test(
         detail: json!({ "send": sends, "unsaved_settings": is_unsaved }),
     };
     api.engine.records.note(entry).await?;
-    let alert = if sends { sample(&api, asker.tenant)? } else { None };
+    let may_ban = asker.role == Role::Admin;
+    let alert = if sends { sample(&api, asker.tenant, may_ban)? } else { None };
     Ok(Json(Box::pin(api.engine.trial.test(asker.tenant, &target, alert)).await?))
 }
 
@@ -233,7 +235,9 @@ async fn alerts(
         let found = found.ok_or_else(|| asked::not_found("alert", &id.to_string()))?;
         return Ok(vec![Arc::new(found)]);
     }
-    let Some(given) = &asked.alerts else { return Ok(sample(api, tenant)?.into_iter().collect()) };
+    let Some(given) = &asked.alerts else {
+        return Ok(sample(api, tenant, false)?.into_iter().collect());
+    };
     if given.len() > ALERTS_MAX {
         return Err(Problem::bad_request(format!("`alerts`: expected at most {ALERTS_MAX}")));
     }
@@ -272,10 +276,11 @@ fn bad_body(bad: crate::ingest::BadBody) -> Problem {
     Problem::bad_values(vec![Place::Body(bad)], "`alerts` cannot be read; correct them")
 }
 
-fn sample(api: &Api, tenant: TenantId) -> Result<Option<Arc<Alert>>, Problem> {
+fn sample(api: &Api, tenant: TenantId, may_ban: bool) -> Result<Option<Arc<Alert>>, Problem> {
     let arrival = arrival(api, tenant);
     let read = native::read(SAMPLE.as_bytes(), false, &arrival).map_err(bad_body)?;
-    Ok(read.into_iter().next().and_then(Result::ok).map(Arc::new))
+    let sample = read.into_iter().next().and_then(Result::ok);
+    Ok(sample.map(|alert| Arc::new(Alert { may_ban, ..alert })))
 }
 
 fn messages(preview: Preview) -> impl Iterator<Item = PreviewMessage> {

@@ -25,11 +25,11 @@ pub(super) struct KindView {
     state: Standing,
     title: String,
     summary: String,
-    /// The world of the contract whose imports it may have.
+    /// The world of the contract whose imports it may have; `native`: it is a part of the engine.
     world: &'static str,
     /// Where it may speak to; `{name}` stands for an endpoint setting.
     origins: Vec<String>,
-    /// Of its WebAssembly, hexadecimal.
+    /// Of its WebAssembly, hexadecimal; of a native kind, of its name and the engine's version.
     sha256: String,
     /// JSON Schema of an endpoint's settings; `writeOnly` marks credentials.
     #[schema(value_type = Object)]

@@ -24,6 +24,7 @@ use crate::privileged::compiler::Compilers;
 use crate::queue::QueueLimits;
 use crate::records::{components, secrets};
 use crate::roster::{Approvals, Installed, Kinds, Roster, State, component_row};
+use crate::runtime::native::Natives;
 use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
 use crate::telemetry::LimitHits;
@@ -103,6 +104,7 @@ pub(super) async fn kinds(
     let kept: Kept =
         rows.iter().map(|row| (ComponentHash(row.hash), row.descriptor.clone())).collect();
     let catalog = Catalog::load_with(&parts.runtime, &config.components_dir, &kept).await?;
+    let catalog = catalog.with_natives(&parts.runtime, natives());
     let approvals = Approvals::of(&rows);
     let now_ms = store.clock().now_ms();
     let new = catalog.kinds().iter().filter(|kind| kind.is_new);
@@ -117,6 +119,7 @@ pub(super) async fn kinds(
     let kinds = Kinds::new(Arc::new(catalog), parts.site.clone())
         .with_egress(parts.egress.clone())
         .with_doors(Arc::clone(&parts.net), Arc::clone(&parts.files))
+        .with_natives_of(&config.tenants)
         .approved(approvals);
     for one in kinds.components() {
         tell(&one);
@@ -124,10 +127,16 @@ pub(super) async fn kinds(
     Ok(kinds)
 }
 
+/// The kinds of the engine: those that the policy turned on have a helper.
+fn natives() -> Natives {
+    Natives::default()
+}
+
 /// Components without a store: which of them are approved is not known.
 pub(super) async fn kinds_alone(config: &Config, compilers: Compilers) -> Result<Kinds, AppError> {
     let parts = parts(config, egress(config)?, compilers)?;
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
+    let catalog = catalog.with_natives(&parts.runtime, natives());
     let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
     Ok(kinds.with_doors(parts.net, parts.files))
 }

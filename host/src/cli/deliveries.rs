@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::Value;
 
 use super::client::Target;
-use super::output::{self, cell, instant, plain, when};
+use super::output::{self, cell, instant, plain, plain_lines, when};
 use super::pages::Pages;
 use super::{Common, Failure};
 use crate::clock::Clock;
@@ -132,6 +132,15 @@ fn tell(one: &Value, now_ms: u64, out: &mut dyn Write) -> io::Result<()> {
         .collect();
     writeln!(out)?;
     output::table(out, ["TRY", "AT", "TOOK", "OUTCOME", "CODE", "ORIGIN", "DETAIL"], &rows)?;
+    for it in one["tries"].as_array().into_iter().flatten() {
+        let [program, printed] = ["program_sha256", "output"].map(|key| cell(&it[key]));
+        if !program.is_empty() {
+            writeln!(out, "\ntry {} ran a program with SHA-256 {}", it["number"], plain(&program))?;
+        }
+        if !printed.is_empty() {
+            writeln!(out, "\ntry {} printed\n\n{}", it["number"], plain_lines(&printed))?;
+        }
+    }
     let message = &one["message"];
     if !message.is_null() {
         let (id, summary) = (cell(&message["id"]), cell(&message["summary"]));

@@ -90,11 +90,14 @@ impl fmt::Display for PortRange {
 pub struct TenantConfig {
     /// Ports at public addresses. Default 443, 465, 587, 6514.
     pub ports: Vec<u16>,
+    /// Kinds of the engine, which act on this machine, that the tenant may use. Default: none; the
+    /// tenant `default` may use all that are on.
+    pub native_kinds: Vec<String>,
 }
 
 impl Default for TenantConfig {
     fn default() -> Self {
-        Self { ports: vec![443, 465, 587, 6514] }
+        Self { ports: vec![443, 465, 587, 6514], native_kinds: Vec::new() }
     }
 }
 
@@ -358,9 +361,22 @@ pub(super) fn tenants(top: &mut Table, reading: &mut Reading) -> BTreeMap<String
         if let Some(at) = tenant.ports.iter().position(|port| *port == 0) {
             reading.problem(&format!("{place}.ports[{at}]"), "expected a port above 0");
         }
+        for (at, kind) in tenant.native_kinds.iter().enumerate() {
+            if !is_native_kind(kind) {
+                reading.problem(
+                    &format!("{place}.native_kinds[{at}]"),
+                    "expected the name of a kind of the engine: 1 to 64 of a-z, 0-9 and `-`",
+                );
+            }
+        }
         read.insert(name, tenant);
     }
     read
+}
+
+fn is_native_kind(name: &str) -> bool {
+    let is_in = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=64).contains(&name.len()) && name.bytes().all(is_in)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::listen_problem;
 use super::reading::Reading;
+use crate::tenant::Role;
 
 /// The `[api]` table.
 #[derive(Clone, Debug, Deserialize)]
@@ -19,11 +20,18 @@ pub struct ApiConfig {
     /// Further values of `Host` to answer to, such as the public name of a proxy, as browsers send
     /// them: `alerts.example` or `alerts.example:8443`. Default: none.
     pub allowed_hosts: Vec<String>,
+    /// Roles of the tokens by which alerts may come that have addresses banned: `ingest`, `admin`.
+    /// Default: none.
+    pub may_ban: Vec<Role>,
 }
 
 impl Default for ApiConfig {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 7700).into(), allowed_hosts: Vec::new() }
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 7700).into(),
+            allowed_hosts: Vec::new(),
+            may_ban: Vec::new(),
+        }
     }
 }
 

@@ -156,6 +156,7 @@ fn one(
         labels: bounds::pairs(&labels, 4096),
         annotations: bounds::pairs(&annotations, 16_384),
         raw: element.json.to_owned(),
+        may_ban: false,
     })
 }
 

@@ -71,6 +71,7 @@ fn one(element: Element<'_>, arrival: &Arrival<'_>) -> Result<Alert, Rejection> 
         labels: root.texts("labels", 4096)?,
         annotations: root.texts("annotations", 16_384)?,
         raw: element.json.to_owned(),
+        may_ban: false,
     };
     alert.fingerprint = condition(&alert, root.text("fingerprint", 1..=1024)?.as_deref());
     Ok(alert)

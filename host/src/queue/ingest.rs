@@ -229,8 +229,9 @@ fn belong(body: &mut Arc<Body>, engage: Id) {
 
 fn insert_alert(db: &Prepared<'_>, Written { body, json, .. }: &Written) -> rusqlite::Result<i64> {
     const SQL: &str =
-        "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        "insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw,
+            may_ban)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
     let alert = &body.alert;
     let (id, fingerprint, episode) =
         (Id::from(alert.id), Id::from(alert.fingerprint), Id::from(alert.episode));
@@ -245,7 +246,8 @@ fn insert_alert(db: &Prepared<'_>, Written { body, json, .. }: &Written) -> rusq
             Whole(alert.received_ms),
             severity,
             json,
-            alert.raw
+            alert.raw,
+            alert.may_ban
         ],
     )
 }

@@ -11,7 +11,8 @@ use crate::store::row::{AlertRow, Id, MESSAGE, Whole, read_message};
 use crate::store::{Prepared, StoreError};
 
 pub(super) fn alert(db: &Prepared<'_>, id: AlertId) -> Result<Arc<Alert>, StoreError> {
-    const SQL: &str = "select tenant, id, fingerprint, episode, body, raw from alert where id = ?1";
+    const SQL: &str =
+        "select tenant, id, fingerprint, episode, body, raw, may_ban from alert where id = ?1";
     let failed = StoreError::sqlite("read an alert");
     let row = db.first(SQL, [Id::from(id)], |row| AlertRow::read(row, 0));
     let row =

@@ -54,7 +54,7 @@ fn read(
 ) -> Result<(Vec<Entry>, Vec<Entry>), StoreError> {
     const BARE: &str = pending!("", "d.recipient = ?1 and d.seq > ?2 order by d.seq limit ?3");
     const WHOLE: &str = pending!(
-        ", a.tenant, a.id, a.fingerprint, a.episode, a.body, a.raw",
+        ", a.tenant, a.id, a.fingerprint, a.episode, a.body, a.raw, a.may_ban",
         "d.recipient = ?1 and d.seq > ?2 order by d.seq limit ?3"
     );
     const MEMBERS: &str = pending!("", "d.message = ?1 and d.message is not null order by d.seq");

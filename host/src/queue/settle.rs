@@ -33,7 +33,9 @@ pub(super) type Answer = (Result<(), StoreError>, Box<Settle>);
 
 impl Settle {
     pub(super) fn weight(&self) -> Weight {
-        Weight { count: 1, bytes: self.settlement.message.body.len() + 1024 }
+        let Settlement { attempt, message, .. } = &self.settlement;
+        let output = attempt.seen.output.as_ref().map_or(0, String::len);
+        Weight { count: 1, bytes: message.body.len() + output + 1024 }
     }
 
     /// When the members go again as this message, if they do.
@@ -126,8 +128,9 @@ impl Settle {
 fn insert_attempt(db: &Prepared<'_>, settle: &Settle, message: Id) -> rusqlite::Result<i64> {
     const SQL: &str =
         "insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
-            origin, status, sent_bytes, received_bytes, answer_sha256, unanswered, members)
-        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+            origin, status, sent_bytes, received_bytes, answer_sha256, unanswered, members,
+            output, program_sha256)
+        values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
     let attempt = &settle.settlement.attempt;
     let seen = &attempt.seen;
     db.insert(
@@ -148,6 +151,8 @@ fn insert_attempt(db: &Prepared<'_>, settle: &Settle, message: Id) -> rusqlite::
             seen.answer_sha256,
             seen.unanswered,
             Whole(settle.entries.len() as u64),
+            seen.output,
+            seen.program_sha256,
         ],
     )
 }

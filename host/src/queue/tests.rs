@@ -183,6 +183,7 @@ fn alert(id: AlertId, fingerprint: u8, action: Action, now_ms: u64) -> Alert {
         labels: vec![("rack".into(), "7".into())],
         annotations: vec![],
         raw: r#"{"disk": "full"}"#.into(),
+        may_ban: false,
     }
 }
 
@@ -216,6 +217,8 @@ fn settlement(message: Message, fate: Fate, keep_message: bool) -> Settlement {
         sent_bytes: 1000,
         received_bytes: 2,
         answer_sha256: Some([3; 32]),
+        output: Some("done".into()),
+        program_sha256: Some([4; 32]),
         unanswered: false,
     };
     let (code, detail) = ("200".into(), "as asked".into());

@@ -128,7 +128,7 @@ pub(super) fn find(
     tenant: TenantId,
     id: AlertId,
 ) -> Result<Option<Alert>, StoreError> {
-    const SQL: &str = "select tenant, id, fingerprint, episode, body, raw from alert
+    const SQL: &str = "select tenant, id, fingerprint, episode, body, raw, may_ban from alert
         where id = ?1 and tenant = ?2";
     let row = db.first(SQL, params![Id::from(id), tenant.0], |row| AlertRow::read(row, 0));
     row.map_err(StoreError::sqlite("read an alert"))?.map(AlertRow::alert).transpose()

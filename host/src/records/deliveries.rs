@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::{Page, ROWS_MAX};
-use crate::delivery::{AttemptRecord, DeliveryRecord, Message, State};
+use crate::delivery::{AttemptRecord, DeliveryRecord, Message, State, TryRecord};
 use crate::ids::{AlertId, DeliveryId, RecipientId, TenantId};
 use crate::store::row::{Id, MESSAGE, PENDING, Whole, number_of, read_message, state_of};
 use crate::store::{Prepared, StoreError};
@@ -184,11 +184,11 @@ pub(super) fn find(
     db: &Prepared<'_>,
     tenant: TenantId,
     id: DeliveryId,
-) -> rusqlite::Result<Option<(DeliveryRecord, Vec<AttemptRecord>)>> {
+) -> rusqlite::Result<Option<(DeliveryRecord, Vec<TryRecord>)>> {
     const ONE: &str = deliveries!("d.seq = ?2");
     const ATTEMPTS: &str =
         "select message, number, at_ms, took_ms, outcome, code, detail, origin, status,
-            sent_bytes, received_bytes
+            sent_bytes, received_bytes, output, program_sha256
         from attempt where tenant = ?1 and seq in (
             select attempt from attempt_before where delivery = ?2
             union all select attempt from delivery where seq = ?2
@@ -197,7 +197,7 @@ pub(super) fn find(
     let Some(record) = db.first(ONE, params![tenant.0, seq], delivery_record)? else {
         return Ok(None);
     };
-    let attempts = db.all(ATTEMPTS, params![tenant.0, seq], |row| attempt_record(row, 0))?;
+    let attempts = db.all(ATTEMPTS, params![tenant.0, seq], try_record)?;
     Ok(Some((record, attempts)))
 }
 
@@ -222,6 +222,16 @@ fn delivery_record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         cause: row.get(8)?,
         due_ms: if number == PENDING { Some(row.get::<_, Whole>(7)?.0) } else { None },
         last: if has_attempt { Some(attempt_record(row, 9)?) } else { None },
+    })
+}
+
+fn try_record(row: &Row<'_>) -> rusqlite::Result<TryRecord> {
+    let program = row.get::<_, Option<[u8; 32]>>(12)?;
+    let hexadecimal = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(TryRecord {
+        attempt: attempt_record(row, 0)?,
+        output: row.get(11)?,
+        program_sha256: program.map(hexadecimal),
     })
 }
 

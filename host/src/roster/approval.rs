@@ -46,6 +46,9 @@ pub enum ApprovalError {
     #[error("there is no component `{name}`; `campanile component list` shows all")]
     NotFound { name: String },
 
+    #[error("the kind `{name}` is off; `privileged.toml` turns it on")]
+    Off { name: String },
+
     #[error("the component `{name}` cannot be used: {reason}")]
     Broken { name: String, reason: String },
 
@@ -60,6 +63,9 @@ pub enum ApprovalError {
          its folder out of `components_dir`"
     )]
     BuiltIn { name: String },
+
+    #[error("the kind `{name}` is a part of the engine; `privileged.toml` turns it on and off")]
+    Native { name: String },
 
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -85,6 +91,9 @@ impl Shelf {
         match (self.catalog.kind(name), self.faults.get(name)) {
             (Some(_), Some(problems)) => Err(broken(List(problems).to_string())),
             (Some(kind), None) => Ok(kind),
+            (None, _) if self.catalog.is_off(name) => {
+                Err(ApprovalError::Off { name: name.to_owned() })
+            }
             (None, _) => match self.catalog.broken().iter().find(|one| one.name == name) {
                 Some(found) => Err(broken(found.told())),
                 None => Err(ApprovalError::NotFound { name: name.to_owned() }),
@@ -105,6 +114,7 @@ impl Shelf {
                 let names: Vec<_> = kinds.map(|kind| kind.name.as_str()).collect();
                 format!("expected one of the kinds that are installed: {}", names.join(", "))
             }
+            Err(off @ ApprovalError::Off { .. }) => off.to_string(),
             Err(broken) => format!("{broken}; correct that, and start the engine again"),
         };
         Err(vec![Problem { place: "kind".to_owned(), expected }])

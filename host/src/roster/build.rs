@@ -21,7 +21,7 @@ const OF_ENGINE: [&str; 4] =
 impl Kinds {
     /// An endpoint that can be sent through, or all that is wrong with it, by place beneath it.
     pub fn endpoint(&self, row: &EndpointRow) -> Result<Arc<Endpoint>, Vec<Problem>> {
-        let (kind, read_by) = self.kind(&row.setup.kind)?;
+        let (kind, read_by) = self.kind_for(row.tenant, &row.setup.kind)?;
         let settings = row.setup.settings.as_map();
         let of_kind = of_kind(settings);
         let mut problems =

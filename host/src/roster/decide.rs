@@ -62,6 +62,7 @@ impl Roster {
         let approvals = installed.approvals();
         let Some(row) = approvals.last(name) else {
             return match installed.sound(name)? {
+                kind if kind.is_native() => Err(ApprovalError::Native { name: name.to_owned() }),
                 kind if kind.is_built_in => Err(ApprovalError::BuiltIn { name: name.to_owned() }),
                 _ => Ok(()),
             };

@@ -37,7 +37,7 @@ pub struct Installed {
 #[serde(rename_all = "kebab-case")]
 #[schema(as = ComponentState)]
 pub enum State {
-    /// It came with the engine, and needs no approval.
+    /// It came with the engine, or is a part of it, and needs no approval.
     BuiltIn,
     /// Somebody saw what it may do, and approved it.
     Approved,
@@ -72,10 +72,12 @@ pub struct Changes {
 pub struct About {
     pub title: String,
     pub summary: String,
-    /// The world of the contract whose imports it may have.
+    /// The world of the contract whose imports it may have; `native`: it is a part of the engine, and
+    /// imports nothing.
     pub world: &'static str,
-    /// Of its WebAssembly, hexadecimal.
+    /// Of its WebAssembly, hexadecimal; of a native kind, of its name and the engine's version.
     pub sha256: String,
+    /// 0 for a native kind.
     pub wasm_bytes: usize,
     pub origins: Vec<Origin>,
     /// `{name}` stands for an endpoint setting.
@@ -153,8 +155,14 @@ impl Kinds {
         let catalog = self.catalog();
         let kind = catalog.kind(name).map(|kind| self.installed(kind));
         let broken = || catalog.broken().iter().find(|one| one.name == name);
-        kind.or_else(|| broken().map(Installed::broken))
-            .ok_or_else(|| ApprovalError::NotFound { name: name.to_owned() })
+        kind.or_else(|| broken().map(Installed::broken)).ok_or_else(|| {
+            let name = name.to_owned();
+            if catalog.is_off(&name) {
+                ApprovalError::Off { name }
+            } else {
+                ApprovalError::NotFound { name }
+            }
+        })
     }
 
     /// How a kind stands that could be loaded.

@@ -12,7 +12,7 @@ use super::secrets::{Bindings, SecretSettings};
 use crate::capability::egress::{Policy, Way};
 use crate::capability::files::{FilesGate, FolderGrant, folders};
 use crate::capability::net::NetGate;
-use crate::config::Problem;
+use crate::config::{Problem, TenantConfig};
 use crate::dispatch::Site;
 use crate::ids::TenantId;
 use crate::records::rows::EndpointRow;
@@ -29,6 +29,8 @@ pub struct Kinds {
     egress: Policy,
     /// Names of tenants, as the configuration speaks of them.
     tenants: BTreeMap<TenantId, String>,
+    /// Tenants that may use native kinds, and which.
+    natives: BTreeMap<String, Vec<String>>,
     pub(super) net: Arc<NetGate>,
     pub(super) files: Arc<FilesGate>,
 }
@@ -77,6 +79,7 @@ impl Kinds {
             site,
             egress: Policy::default(),
             tenants: BTreeMap::new(),
+            natives: BTreeMap::new(),
             net: Arc::default(),
             files: Arc::default(),
         }
@@ -94,6 +97,14 @@ impl Kinds {
     pub fn with_doors(mut self, net: Arc<NetGate>, files: Arc<FilesGate>) -> Self {
         self.net = net;
         self.files = files;
+        self
+    }
+
+    /// The same kinds; what the operator says of tenants decides which native ones these may use.
+    #[must_use]
+    pub fn with_natives_of(mut self, tenants: &BTreeMap<String, TenantConfig>) -> Self {
+        let granted = tenants.iter().map(|(name, one)| (name.clone(), one.native_kinds.clone()));
+        self.natives = granted.collect();
         self
     }
 
@@ -170,6 +181,28 @@ impl Kinds {
         // A tenant without a row has no name that the operator could have written.
         let tenant = self.tenants.get(&tenant).map_or("", String::as_str);
         Way::of(&self.egress, tenant, name)
+    }
+
+    /// As [`kind`](Self::kind), where this tenant may use it.
+    pub(super) fn kind_for(
+        &self,
+        tenant: TenantId,
+        name: &str,
+    ) -> Result<(&Arc<Kind>, &OfKind), Vec<Problem>> {
+        let (kind, of_kind) = self.kind(name)?;
+        if !kind.is_native() || tenant == TenantId::DEFAULT {
+            return Ok((kind, of_kind));
+        }
+        let tenant = self.tenants.get(&tenant);
+        let granted = tenant.and_then(|tenant| self.natives.get(tenant));
+        if granted.is_some_and(|kinds| kinds.iter().any(|one| one == name)) {
+            return Ok((kind, of_kind));
+        }
+        let expected = format!(
+            "the kind `{name}` acts on the machine of the engine, and is not granted to this tenant; \
+             the operator grants it with `native_kinds` in `[tenant.NAME]`"
+        );
+        Err(vec![Problem { place: "kind".to_owned(), expected }])
     }
 
     /// A kind that may be used, with what its settings are read by; nothing is made of any other.

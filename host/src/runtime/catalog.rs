@@ -7,6 +7,8 @@
 //!
 //! Not here: which kinds may be used (`roster`), and where descriptions are kept (`records`).
 
+mod natives;
+
 use std::collections::HashMap;
 use std::fs;
 use std::io::Read;
@@ -21,6 +23,7 @@ use super::builtin::{BuiltIns, ComponentHash, hexadecimal};
 use super::compile::Code;
 use super::guest::Guest;
 use super::manifest::Manifest;
+use super::native::NativeKind;
 use super::withheld::Withheld;
 use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
 use crate::config::Problem;
@@ -37,20 +40,23 @@ pub type Kept = HashMap<ComponentHash, String>;
 pub struct Catalog {
     kinds: Vec<Arc<Kind>>,
     broken: Vec<Broken>,
+    /// Names of native kinds that are turned off.
+    off: Vec<String>,
 }
 
 /// One kind of endpoint, ready to be called.
 pub struct Kind {
     pub name: String,
     pub manifest: Manifest,
-    /// The manifest as it stands in its file.
+    /// The manifest as it stands in its file; empty for a native kind.
     pub manifest_text: String,
     /// Of code and manifest together: what is approved.
     pub hash: ComponentHash,
-    /// It came with the engine, as `builtin.lock` says.
+    /// It came with the engine, as `builtin.lock` says; or it is in the engine.
     pub is_built_in: bool,
-    /// SHA-256 of the wasm.
+    /// SHA-256 of the wasm; of a native kind, of its name and the engine's version.
     pub digest: [u8; 32],
+    /// 0 for a native kind.
     pub wasm_bytes: usize,
     /// All that the component imports.
     pub imports: Vec<String>,
@@ -60,9 +66,21 @@ pub struct Kind {
     pub is_new: bool,
     /// What the operator keeps from it.
     pub(super) withheld: Withheld,
+    pub(super) implementation: Implementation,
+    /// Empty for a native kind.
+    folder: PathBuf,
+}
+
+/// What the calls of a kind go to.
+pub(super) enum Implementation {
+    Component(Box<Linked>),
+    Native(Arc<dyn NativeKind>),
+}
+
+/// A component with what it imports, once for each of its stores.
+pub(super) struct Linked {
     pub(super) format: EveryKindPre<Guest>,
     pub(super) deliver: EveryKindPre<Guest>,
-    folder: PathBuf,
 }
 
 /// A folder whose component cannot be used.
@@ -83,9 +101,14 @@ impl std::fmt::Debug for Kind {
 }
 
 impl Kind {
-    /// SHA-256 of the wasm, in hexadecimal.
+    /// The `digest`, in hexadecimal.
     pub fn sha256(&self) -> String {
         hexadecimal(&self.digest)
+    }
+
+    /// Its code is in the engine.
+    pub fn is_native(&self) -> bool {
+        matches!(self.implementation, Implementation::Native(_))
     }
 
     /// What it says of itself, to be kept.
@@ -143,7 +166,7 @@ impl Catalog {
         self.kinds.iter().find(|kind| kind.name == name)
     }
 
-    /// Sorted by folder.
+    /// Sorted by folder; native ones come last.
     pub fn kinds(&self) -> &[Arc<Kind>] {
         &self.kinds
     }
@@ -269,8 +292,7 @@ async fn load(
         code,
         is_new: !is_known,
         descriptor,
-        format,
-        deliver,
+        implementation: Implementation::Component(Box::new(Linked { format, deliver })),
         folder: folder.to_owned(),
     })
 }

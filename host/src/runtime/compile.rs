@@ -36,6 +36,8 @@ pub(super) struct CodeCache {
 pub enum Code {
     Compiled,
     Cached,
+    /// None was loaded: the kind is a part of the engine.
+    Native,
 }
 
 impl CodeCache {

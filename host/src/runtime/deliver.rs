@@ -1,4 +1,5 @@
-//! `deliver`: one message to its service, in a store that has the doors of one endpoint.
+//! `deliver`: one message to its service, in a store that has the doors of one endpoint; or by a
+//! native kind.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use super::bindings::kind;
 use super::catalog::Kind;
 use super::format::tell_log;
-use super::guest::{Guest, Moment};
+use super::opened::Opened;
 use super::session::Session;
 use super::{Fault, Runtime, convert, redacted};
 use crate::capability::doors::Doors;
@@ -18,9 +19,9 @@ use crate::delivery::{Delivery, Message, Seen};
 
 const FACTS_MAX: usize = 64;
 
-/// A store in which the messages of one micro-batch are delivered, one after the other.
+/// What the messages of one micro-batch are delivered in, one after the other.
 pub struct Delivering {
-    session: Session,
+    opened: Opened,
     wall: Duration,
 }
 
@@ -59,15 +60,14 @@ pub struct Try<'a> {
 
 impl Delivering {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind, doors: Doors) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Live, Some(doors));
-        let session = Session::open(runtime, &kind.deliver, guest).await?;
+        let opened = Opened::to_deliver(runtime, kind, doors).await?;
         let asked = Duration::from_millis(kind.descriptor.deliver_ms.into());
-        Ok(Self { session, wall: asked.min(runtime.limits.call_wall) })
+        Ok(Self { opened, wall: asked.min(runtime.limits.call_wall) })
     }
 
     /// CPU used since the last time this was asked.
     pub fn take_used(&self) -> Duration {
-        self.session.take_used()
+        self.opened.take_used()
     }
 
     /// `deliveries` are the members of `message`, in order.
@@ -78,25 +78,45 @@ impl Delivering {
         settings: &str,
         this: Try<'_>,
     ) -> Told {
-        if let Some(doors) = &mut self.session.store.data_mut().doors {
-            doors.begin(Instant::now() + self.wall - verdict_time(self.wall));
+        let told = contract_message(message);
+        let wall = self.wall;
+        match &mut self.opened {
+            Opened::Component(session) => {
+                let attempt = attempt(message, deliveries, wall, this);
+                call(session, wall, &told, settings, &attempt).await
+            }
+            Opened::Native(native) => {
+                // It has no doors that would end in time for its verdict.
+                let until = wall.saturating_sub(verdict_time(wall));
+                let attempt = attempt(message, deliveries, until, this);
+                native.deliver(wall, &told, settings, &attempt).await
+            }
         }
-        let attempt = attempt(message, deliveries, self.wall, this);
-        let message = contract_message(message);
-        let outcome = self
-            .session
-            .call(self.wall, |instance, store| {
-                instance.campanile_endpoint_kind().call_deliver(store, &message, settings, &attempt)
-            })
-            .await;
-        let outcome = outcome.map_err(|end| self.session.fault(end));
-        tell_log(&self.session, "deliver");
-        let Some(doors) = &mut self.session.store.data_mut().doors else {
-            return Told::unmade(outcome);
-        };
-        let outcome = outcome.map(|outcome| redacted::outcome(outcome, &doors.keyring));
-        Told { outcome, seen: doors.seen(), offenses: doors.take_offenses() }
     }
+}
+
+async fn call(
+    session: &mut Session,
+    wall: Duration,
+    message: &kind::Message,
+    settings: &str,
+    attempt: &kind::Attempt,
+) -> Told {
+    if let Some(doors) = &mut session.store.data_mut().doors {
+        doors.begin(Instant::now() + wall - verdict_time(wall));
+    }
+    let outcome = session
+        .call(wall, |instance, store| {
+            instance.campanile_endpoint_kind().call_deliver(store, message, settings, attempt)
+        })
+        .await;
+    let outcome = outcome.map_err(|end| session.fault(end));
+    tell_log(session, "deliver");
+    let Some(doors) = &mut session.store.data_mut().doors else {
+        return Told::unmade(outcome);
+    };
+    let outcome = outcome.map(|outcome| redacted::outcome(outcome, &doors.keyring));
+    Told { outcome, seen: doors.seen(), offenses: doors.take_offenses() }
 }
 
 /// What came of a probe.
@@ -122,23 +142,32 @@ pub async fn probe(
         Err(fault) => return Probe { found: Err(fault), offenses: Offenses::default() },
     };
     let wall = probing.wall;
-    if let Some(doors) = &mut probing.session.store.data_mut().doors {
+    match &mut probing.opened {
+        Opened::Component(session) => call_probe(session, wall, settings, scope).await,
+        Opened::Native(native) => {
+            let found = native.probe(wall, settings, scope).await.and_then(bounded);
+            Probe { found, offenses: Offenses::default() }
+        }
+    }
+}
+
+async fn call_probe(
+    session: &mut Session,
+    wall: Duration,
+    settings: &str,
+    scope: kind::Scope,
+) -> Probe {
+    if let Some(doors) = &mut session.store.data_mut().doors {
         doors.begin(Instant::now() + wall - verdict_time(wall));
     }
-    let found = probing
-        .session
+    let found = session
         .call(wall, |instance, store| {
             instance.campanile_endpoint_kind().call_probe(store, settings, scope)
         })
         .await;
-    tell_log(&probing.session, "probe");
-    let found = found.map_err(|end| probing.session.fault(end)).and_then(|found| match found {
-        Ok(finding) if finding.facts.len() > FACTS_MAX => {
-            Err(Fault::Contract("`probe` found more than 64 facts".to_owned()))
-        }
-        found => Ok(found),
-    });
-    let Some(doors) = &mut probing.session.store.data_mut().doors else {
+    tell_log(session, "probe");
+    let found = found.map_err(|end| session.fault(end)).and_then(bounded);
+    let Some(doors) = &mut session.store.data_mut().doors else {
         return Probe { found, offenses: Offenses::default() };
     };
     let found = found.map(|found| match found {
@@ -146,6 +175,17 @@ pub async fn probe(
         Err(failure) => Err(redacted::failure(failure, &doors.keyring)),
     });
     Probe { found, offenses: doors.take_offenses() }
+}
+
+fn bounded(
+    found: Result<kind::Finding, kind::Failure>,
+) -> Result<Result<kind::Finding, kind::Failure>, Fault> {
+    match found {
+        Ok(finding) if finding.facts.len() > FACTS_MAX => {
+            Err(Fault::Contract("`probe` found more than 64 facts".to_owned()))
+        }
+        found => Ok(found),
+    }
 }
 
 /// What a call keeps for its verdict once a request has used up the rest: a service that never

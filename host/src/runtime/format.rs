@@ -11,6 +11,8 @@ use tracing::debug;
 use super::bindings::{EveryKindPre, kind};
 use super::catalog::Kind;
 use super::guest::{Guest, Moment};
+use super::native::NativeSubject;
+use super::opened::Opened;
 use super::session::Session;
 use super::{Fault, Runtime, Withheld, convert};
 use crate::capability::log::printable;
@@ -26,9 +28,9 @@ const NOTES_COUNT_MAX: usize = 64;
 const SCHEMA_BYTES_MAX: usize = 64 << 10;
 const REACH_COUNT_MAX: usize = 32;
 
-/// A store in which alerts of one micro-batch are formatted.
+/// What alerts of one micro-batch are formatted in.
 pub struct Formatting {
-    session: Session,
+    opened: Opened,
     batch_max: usize,
     wall: Duration,
     withheld: Withheld,
@@ -64,10 +66,8 @@ pub struct Draft {
 
 impl Formatting {
     pub async fn open(runtime: &Arc<Runtime>, kind: &Kind) -> Result<Self, Fault> {
-        let guest = Guest::new(&runtime.limits, &runtime.limit_hits, Moment::Still, None);
-        let session = Session::open(runtime, &kind.format, guest).await?;
         Ok(Self {
-            session,
+            opened: Opened::to_format(runtime, kind).await?,
             batch_max: kind.batch_max(),
             wall: runtime.limits.call_wall.min(WALL_MAX),
             withheld: kind.withheld,
@@ -76,7 +76,7 @@ impl Formatting {
 
     /// CPU used since the last time this was asked.
     pub fn take_used(&self) -> Duration {
-        self.session.take_used()
+        self.opened.take_used()
     }
 
     /// The most alerts that one call takes.
@@ -94,16 +94,17 @@ impl Formatting {
         debug_assert!(!deliveries.is_empty() && deliveries.len() <= self.batch_max);
         let withheld = self.withheld;
         let subjects: Vec<_> = deliveries.iter().map(|one| subject(one, zone, withheld)).collect();
-        let wall = self.wall;
-        let made = self
-            .session
-            .call(wall, |instance, store| {
-                instance.campanile_endpoint_kind().call_format(store, &subjects, context)
-            })
-            .await
-            .map_err(|end| self.session.fault(end));
-        tell_log(&self.session, "format");
-        match made? {
+        let made = match &mut self.opened {
+            Opened::Component(session) => call(session, self.wall, &subjects, context).await?,
+            Opened::Native(native) => {
+                let senders = deliveries.iter().map(|one| one.alert.may_ban);
+                let subjects = subjects.iter().zip(senders);
+                let subjects: Vec<_> =
+                    subjects.map(|(subject, may_ban)| NativeSubject { subject, may_ban }).collect();
+                native.format(&subjects, context)?
+            }
+        };
+        match made {
             Ok(formatted) => Ok(Ok(checked(formatted, subjects.len())?)),
             Err(fault) => Ok(Err(kind::Fault {
                 detail: printable(&fault.detail, DETAIL_BYTES_MAX),
@@ -112,6 +113,22 @@ impl Formatting {
             })),
         }
     }
+}
+
+async fn call(
+    session: &mut Session,
+    wall: Duration,
+    subjects: &[kind::Subject],
+    context: &Context,
+) -> Result<Result<kind::Formatted, kind::Fault>, Fault> {
+    let made = session
+        .call(wall, |instance, store| {
+            instance.campanile_endpoint_kind().call_format(store, subjects, context)
+        })
+        .await
+        .map_err(|end| session.fault(end));
+    tell_log(session, "format");
+    made
 }
 
 impl Kind {
@@ -133,6 +150,11 @@ pub(super) async fn describe(
         .call(wall, |instance, store| instance.campanile_endpoint_kind().call_describe(store))
         .await
         .map_err(|end| session.fault(end))?;
+    described(descriptor)
+}
+
+/// A description that is within bounds.
+pub(super) fn described(descriptor: kind::Descriptor) -> Result<kind::Descriptor, Fault> {
     let bounded = descriptor.endpoint_schema.len() <= SCHEMA_BYTES_MAX
         && descriptor.recipient_schema.len() <= SCHEMA_BYTES_MAX
         && descriptor.reach.len() <= REACH_COUNT_MAX

@@ -14,6 +14,7 @@ mod tests;
 
 use serde::Deserialize;
 
+use super::bindings::kind::Descriptor;
 use crate::capability::secrets::{Decoding, Form, Place};
 use crate::config::Problem;
 
@@ -182,6 +183,22 @@ impl Manifest {
         if problems.is_empty() { Ok(manifest) } else { Err(problems) }
     }
 
+    /// What a kind of the engine asks for: its time.
+    pub(super) fn of_native(described: &Descriptor) -> Result<Self, Vec<Problem>> {
+        let manifest = Self {
+            name: described.name.clone(),
+            world: World::Native,
+            origin: Vec::new(),
+            target: Vec::new(),
+            folder: Vec::new(),
+            secret: Vec::new(),
+            oauth2: Vec::new(),
+            limits: LimitsAsked { deliver_ms: Some(described.deliver_ms) },
+        };
+        let problems = check::check(&manifest);
+        if problems.is_empty() { Ok(manifest) } else { Err(problems) }
+    }
+
     /// The origins asked for, as they are written.
     pub fn origins(&self) -> Vec<String> {
         self.origin.iter().map(|one| one.url.clone()).collect()
@@ -270,6 +287,9 @@ pub enum World {
     HttpComponent,
     Component,
     FileComponent,
+    /// None of the contract's: a kind of the engine. No manifest in a file can say this.
+    #[serde(skip)]
+    Native,
 }
 
 impl World {
@@ -278,6 +298,7 @@ impl World {
             Self::HttpComponent => "http-component",
             Self::Component => "component",
             Self::FileComponent => "file-component",
+            Self::Native => "native",
         }
     }
 
@@ -287,6 +308,7 @@ impl World {
             Self::HttpComponent => &["alerts", "http", "secrets", "log"],
             Self::Component => &["alerts", "http", "secrets", "log", "net"],
             Self::FileComponent => &["alerts", "files", "log"],
+            Self::Native => &[],
         }
     }
 }

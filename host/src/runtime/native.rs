@@ -3,13 +3,20 @@
 //!
 //! Promise: a native kind does nothing by itself. What has an effect outside of the engine, it asks
 //! a helper process for.
+//!
+//! Not here: what of its answers is believed (`runtime::format`, `runtime::deliver`).
+
+mod calls;
 
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use super::bindings::kind;
 use crate::delivery::Seen;
+
+pub(super) use calls::Native;
 
 /// A boxed future, since kinds are looked up by name.
 pub type Doing<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -42,7 +49,8 @@ pub trait NativeKind: Debug + Send + Sync {
         context: &kind::Context,
     ) -> Result<kind::Formatted, kind::Fault>;
 
-    /// `settings`: the effective settings as JSON.
+    /// `settings`: the effective settings as JSON. A call that outlasts the attempt's `deadline_ms`
+    /// is dropped a moment later, and its outcome is then uncertain.
     fn deliver<'a>(
         &'a self,
         message: &'a kind::Message,
@@ -56,4 +64,13 @@ pub trait NativeKind: Debug + Send + Sync {
         settings: &'a str,
         scope: kind::Scope,
     ) -> Doing<'a, Result<kind::Finding, kind::Failure>>;
+}
+
+/// The native kinds of this installation.
+#[derive(Debug, Default)]
+pub struct Natives {
+    /// Those that are turned on.
+    pub on: Vec<Arc<dyn NativeKind>>,
+    /// Names of those that are there, and off.
+    pub off: Vec<String>,
 }

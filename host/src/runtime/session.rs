@@ -97,7 +97,7 @@ pub(super) enum CallEnd {
 
 impl Runtime {
     /// Counts the limit that a fault tells of.
-    fn counted(&self, fault: Fault) -> Fault {
+    pub(super) fn counted(&self, fault: Fault) -> Fault {
         if let Some(limit) = fault.limit() {
             self.limit_hits.count(limit);
         }

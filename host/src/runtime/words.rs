@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::agree::properties;
 use super::bindings::kind::Descriptor;
-use super::manifest::{Access, Manifest, OAuth2Asked, OriginAsked, SecretAsked, TargetAsked};
+use super::manifest::{
+    Access, Manifest, OAuth2Asked, OriginAsked, SecretAsked, TargetAsked, World,
+};
 use super::withheld::Withheld;
 use crate::capability::egress::with_defaults;
 use crate::capability::secrets::{Form, Place};
@@ -22,17 +24,16 @@ pub(super) fn words(
     described: &Descriptor,
     withheld: Withheld,
 ) -> Vec<String> {
-    let mut lines = vec![format!(
-        "speaks to the engine through: {}",
-        manifest
-            .world
-            .interfaces()
-            .iter()
-            .filter(|one| **one != "alerts")
-            .copied()
-            .collect::<Vec<_>>()
-            .join(", ")
-    )];
+    let is_native = manifest.world == World::Native;
+    let interfaces = manifest.world.interfaces().iter().filter(|one| **one != "alerts");
+    let interfaces = interfaces.copied().collect::<Vec<_>>().join(", ");
+    let mut lines = vec![if is_native {
+        "is a part of the engine; what it does outside of it, a helper process does, within what \
+         `privileged.toml` allows"
+            .to_owned()
+    } else {
+        format!("speaks to the engine through: {interfaces}")
+    }];
     lines.extend(manifest.origin.iter().map(origin));
     lines.extend(manifest.target.iter().map(target));
     lines.extend(defaults(manifest, &described.endpoint_schema));
@@ -44,7 +45,7 @@ pub(super) fn words(
         let (name, setting) = (&folder.name, &folder.setting);
         lines.push(format!("{does} in its folder `{name}`, at the place that `{setting}` names"));
     }
-    if manifest.reach().next().is_none() && manifest.folder.is_empty() {
+    if manifest.reach().next().is_none() && manifest.folder.is_empty() && !is_native {
         lines.push("reaches nothing".to_owned());
     }
     lines.extend(manifest.secret.iter().map(secret));

@@ -100,10 +100,11 @@ pub(crate) struct AlertRow {
     episode: Id,
     body: String,
     raw: String,
+    may_ban: bool,
 }
 
 impl AlertRow {
-    /// Reads `tenant, id, fingerprint, episode, body, raw`, from column `at` on.
+    /// Reads `tenant, id, fingerprint, episode, body, raw, may_ban`, from column `at` on.
     pub(crate) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             tenant: row.get(at)?,
@@ -112,6 +113,7 @@ impl AlertRow {
             episode: row.get(at + 3)?,
             body: row.get(at + 4)?,
             raw: row.get(at + 5)?,
+            may_ban: row.get(at + 6)?,
         })
     }
 
@@ -131,6 +133,7 @@ impl AlertRow {
         alert.fingerprint = self.fingerprint.fingerprint();
         alert.episode = self.episode.alert();
         alert.raw = self.raw;
+        alert.may_ban = self.may_ban;
         Ok(alert)
     }
 }

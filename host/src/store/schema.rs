@@ -10,7 +10,7 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x4361_6d70;
 
 /// Step `n` takes a store from version `n` to `n + 1`. Steps that were released never change.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("schema/001.sql"),
     include_str!("schema/002.sql"),
     include_str!("schema/003.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("schema/005.sql"),
     include_str!("schema/006.sql"),
     include_str!("schema/007.sql"),
+    include_str!("schema/008.sql"),
 ];
 
 /// Checkpoints are started by the writer, never by a commit.

@@ -43,9 +43,18 @@ impl Tokens {
                 other => other?,
             };
             let token = Sha256::digest(token.expose()).into();
-            Ok(Caller { tenant: TenantId::DEFAULT, role, token })
+            Ok(Caller { tenant: TenantId::DEFAULT, role, token, may_ban: false })
         };
         Ok(Self { callers: [caller(Role::Admin)?, caller(Role::Ingest)?] })
+    }
+
+    /// The same; alerts that come by the tokens of these roles may have addresses banned.
+    #[must_use]
+    pub fn letting_ban(mut self, roles: &[Role]) -> Self {
+        for caller in &mut self.callers {
+            caller.may_ban = roles.contains(&caller.role);
+        }
+        self
     }
 
     /// Whose token `presented` is.

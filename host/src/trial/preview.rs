@@ -68,6 +68,8 @@ impl Trial {
         alerts: &[Arc<Alert>],
     ) -> Result<Previewed, TargetError> {
         let mut previewed = Previewed::default();
+        // Nothing comes of it, so it shows all that could.
+        let alerts = &alerts.iter().map(may_ban).collect::<Vec<_>>();
         if !target.is_empty() {
             let aim = target.aim(&self.roster, tenant)?;
             self.preview_one(&aim, alerts, &mut previewed).await;
@@ -168,6 +170,14 @@ impl Trial {
 /// The context of a test, which the component may say in its message.
 pub(super) fn of_a_test(context: &Context) -> Context {
     Context { purpose: Purpose::Test, ..context.clone() }
+}
+
+fn may_ban(alert: &Arc<Alert>) -> Arc<Alert> {
+    let mut alert = Arc::clone(alert);
+    if !alert.may_ban {
+        Arc::make_mut(&mut alert).may_ban = true;
+    }
+    alert
 }
 
 pub(super) fn delivery(alert: &Arc<Alert>, destination: &Destination) -> Delivery {

@@ -26,7 +26,10 @@ pub(super) fn whole(out: &mut dyn Write, one: &Value) -> io::Result<()> {
     if about.is_null() {
         return Ok(());
     }
-    field(out, "wasm", &format!("{}, {} bytes", cell(&about["sha256"]), about["wasm_bytes"]))?;
+    // A native kind has none.
+    if about["wasm_bytes"] != 0 {
+        field(out, "wasm", &format!("{}, {} bytes", cell(&about["sha256"]), about["wasm_bytes"]))?;
+    }
     field(out, "world", &cell(&about["world"]))?;
     for origin in list(&about["origins"]) {
         let methods = joined(&origin["methods"]);

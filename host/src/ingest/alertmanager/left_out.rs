@@ -33,5 +33,6 @@ pub(super) fn alert(text: String, link: Option<String>, arrival: &Arrival<'_>) -
         labels: Vec::new(),
         annotations: Vec::new(),
         raw: String::new(),
+        may_ban: false,
     }
 }

@@ -96,6 +96,7 @@ fn alert(seen: &Seen<'_>, json: &str, arrival: &Arrival<'_>) -> Result<Alert, Br
         entity_kind,
         entity_value,
         raw: json.to_owned(),
+        may_ban: false,
     })
 }
 
@@ -146,6 +147,7 @@ fn message(
         labels: labels::of(seen),
         annotations: Vec::new(),
         raw: json.to_owned(),
+        may_ban: false,
     })
 }
 

@@ -40,5 +40,6 @@ pub(super) fn alert(text: String, raw: &str, arrival: &Arrival<'_>) -> Alert {
         labels,
         annotations: Vec::new(),
         raw: kept.to_owned(),
+        may_ban: false,
     }
 }
