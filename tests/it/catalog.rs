@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use campanile::runtime::native::Natives;
 use campanile::runtime::{Catalog, ComponentHash, RuntimeError};
 use campanile_tests::alerts::native;
 use campanile_tests::capture::Capture;
@@ -41,8 +42,12 @@ impl Shelf {
     }
 
     async fn load(&self) -> Result<Catalog, RuntimeError> {
+        self.load_with(Natives::default()).await
+    }
+
+    async fn load_with(&self, natives: Natives) -> Result<Catalog, RuntimeError> {
         let runtime = runtime::start(&target().join("test-cache"))?;
-        Catalog::load(&runtime, self.path()).await
+        Ok(Catalog::load(&runtime, self.path()).await?.with_natives(&runtime, natives))
     }
 }
 
@@ -62,6 +67,20 @@ fn built(kind: &str) -> PathBuf {
 
 /// A manifest of the component that attacks, with which it agrees.
 const HOSTILE: &str = "name = 'hostile'\nworld = 'component'\n[[origin]]\nurl = '{url}'";
+
+#[tokio::test]
+async fn a_component_has_no_name_of_a_kind_of_the_engine_even_where_that_is_off() {
+    let shelf = Shelf::new();
+    ["hostile", "webhook"].iter().for_each(|kind| shelf.put(kind, kind));
+    let off = |name: &str| Natives { on: Vec::new(), off: vec![name.to_owned()] };
+    let catalog = shelf.load_with(off("webhook")).await.unwrap();
+    assert!(catalog.kind("webhook").is_none() && catalog.kind("hostile").is_some());
+    let [broken] = catalog.broken() else { panic!("{catalog:?}") };
+    let told = broken.told();
+    assert!(told.contains("taken by a kind of the engine") && told.contains("/webhook"), "{told}");
+    let catalog = shelf.load_with(off("web")).await.unwrap();
+    assert!(catalog.kind("webhook").is_some() && catalog.broken().is_empty());
+}
 
 #[tokio::test]
 async fn a_component_that_is_not_what_its_manifest_says_is_broken_and_says_why() {

@@ -9,7 +9,7 @@ use super::Api;
 use super::asked::{self, Asker};
 use super::problem::{Details, Problem};
 use crate::config;
-use crate::roster::Installed;
+use crate::roster::{ApprovalError, Installed};
 use crate::runtime::ComponentHash;
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -87,5 +87,8 @@ pub(super) async fn revoke(
 
 fn find(api: &Api, name: &str) -> Result<Json<Installed>, Problem> {
     let found = api.engine.roster.kinds().component(name);
-    Ok(Json(found.map_err(|_| asked::not_found("component", name))?))
+    Ok(Json(found.map_err(|error| match error {
+        ApprovalError::Off { .. } => error.into(),
+        _ => asked::not_found("component", name),
+    })?))
 }

@@ -1,5 +1,6 @@
 //! The API over real sockets, before an engine of which the tests decide how it behaves.
 
+mod native_kinds;
 mod peer;
 mod producers;
 pub(crate) mod stand_in;

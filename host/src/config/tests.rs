@@ -20,6 +20,16 @@ fn an_empty_file_gives_the_documented_defaults() {
 }
 
 #[test]
+fn which_tokens_may_ban_is_granted_by_the_operator_alone() {
+    let config = parse("").unwrap();
+    assert_eq!(config.api.may_ban, []);
+    assert_eq!(config.granted.get("may_ban"), None);
+    let config = parse("[api]\nmay_ban = ['ingest']").unwrap();
+    assert_eq!(config.api.may_ban, [crate::tenant::Role::Ingest]);
+    assert_eq!(config.granted["may_ban"], serde_json::json!(["ingest"]));
+}
+
+#[test]
 fn each_problem_is_told_with_its_place_and_what_is_expected() {
     let table = [
         ("instance = ''", "instance", "1 to 255 printable"),
@@ -42,6 +52,8 @@ fn each_problem_is_told_with_its_place_and_what_is_expected() {
             "leave out scheme",
         ),
         ("[api]\nallowed_hosts = ['me@b.example']", "api.allowed_hosts[0]", "a host name"),
+        ("[api]\nmay_ban = ['all']", "api.may_ban", "`ingest`"),
+        ("[api]\nmay_ban = true", "api.may_ban", "expected "),
         ("[ingest]\nbody_bytes_max = 0", "ingest.body_bytes_max", "a whole number above 0"),
         ("[limits]\ncall_cpu_ms = 'fast'", "limits.call_cpu_ms", "a whole number above 0"),
         ("[limits]\ncall_cpu_ms = -1", "limits.call_cpu_ms", "a whole number above 0"),

@@ -58,6 +58,7 @@ impl House {
             labels: vec![],
             annotations: vec![],
             raw: "{}".into(),
+            may_ban: title == "c",
         };
         let owed = Owed { alert: alert.clone(), recipients: recipients.into() };
         let batch =
@@ -84,7 +85,15 @@ impl House {
             component: [0; 32],
             settings: [0; 32],
         };
-        let seen = Seen { status: Some(503), sent_bytes: 3, ..Seen::default() };
+        // The first runs a program.
+        let is_first = number == 1;
+        let seen = Seen {
+            status: Some(503),
+            sent_bytes: 3,
+            output: is_first.then(|| "a\0b".to_owned()),
+            program_sha256: is_first.then_some([0xa5; 32]),
+            ..Seen::default()
+        };
         let (code, detail) = ("503".into(), "busy".into());
         let attempt = Attempt { number, at_ms: 1_000, took_ms: 7, outcome, code, detail, seen };
         let settlement = Settlement { attempt, message, fates: vec![fate], keep_message: false };
@@ -107,7 +116,9 @@ async fn deliveries_are_listed_newest_first_by_state_and_page() {
     let recipient = rows::tests::recipient(&house.store, 1, TenantId::DEFAULT, "ops").await;
     let other = rows::tests::recipient(&house.store, 2, TenantId::DEFAULT, "dev").await;
     for title in ["a", "b", "c", "d", "e"] {
-        house.commit(TenantId::DEFAULT, title, &[recipient]).await;
+        let sent = house.commit(TenantId::DEFAULT, title, &[recipient]).await;
+        let found = house.records.alert(TenantId::DEFAULT, sent.id).await.unwrap().unwrap();
+        assert_eq!(found.may_ban, title == "c", "{title}");
     }
     house.attempt(recipient, 1, OutcomeKind::Delivered, Fate::Delivered { remote_id: None }).await;
     house.attempt(recipient, 1, OutcomeKind::Rejected, Fate::Dead).await;
@@ -160,12 +171,19 @@ async fn a_delivery_shows_its_recipient_and_all_of_its_attempts() {
     let (record, attempts) = house.records.delivery(TenantId::DEFAULT, id).await.unwrap().unwrap();
     assert_eq!((record.recipient.as_str(), record.state, record.attempts), ("ops", State::Dead, 3));
     assert_eq!((record.due_ms, record.last.as_ref().map(|last| last.number)), (None, Some(3)));
-    let told: Vec<_> =
-        attempts.iter().map(|one| (one.number, one.outcome.as_str(), one.status)).collect();
+    let told: Vec<_> = attempts
+        .iter()
+        .map(|one| &one.attempt)
+        .map(|one| (one.number, one.outcome.as_str(), one.status))
+        .collect();
     assert_eq!(
         told,
         [(1, "unavailable", Some(503)), (2, "unavailable", Some(503)), (3, "rejected", Some(503))]
     );
+    let programs: Vec<_> =
+        attempts.iter().map(|one| (one.output.as_deref(), one.program_sha256.as_deref())).collect();
+    let hexadecimal = "a5".repeat(32);
+    assert_eq!(programs, [(Some("a\0b"), Some(hexadecimal.as_str())), (None, None), (None, None)]);
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+mod natives;
 mod secrets;
 
 use jiff::tz::TimeZone;

@@ -74,3 +74,6 @@ pub struct Natives {
     /// Names of those that are there, and off.
     pub off: Vec<String>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -148,3 +148,40 @@ fn a_store_of_the_first_version_learns_how_many_refer_to_each_attempt() {
         read.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(members, [2, 1]);
 }
+
+#[test]
+fn a_store_of_version_seven_lets_none_of_its_alerts_ban() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = file_of(folder.path());
+    let seventh = rusqlite::Connection::open(&file).unwrap();
+    for step in [
+        include_str!("schema/001.sql"),
+        include_str!("schema/002.sql"),
+        include_str!("schema/003.sql"),
+        include_str!("schema/004.sql"),
+        include_str!("schema/005.sql"),
+        include_str!("schema/006.sql"),
+        include_str!("schema/007.sql"),
+    ] {
+        seventh.execute_batch(step).unwrap();
+    }
+    seventh
+        .execute_batch(
+            "pragma application_id = 0x43616d70; pragma user_version = 7;
+             insert into alert (tenant, id, fingerprint, episode, received_ms, severity, body, raw)
+             values (1, x'00', x'00', x'00', 0, 0, '', '');
+             insert into attempt (tenant, message, number, at_ms, took_ms, outcome, code, detail,
+                sent_bytes, received_bytes, unanswered)
+             values (1, x'00', 1, 0, 0, '', '', '', 0, 0, 0);",
+        )
+        .unwrap();
+    drop(seventh);
+    let connection = schema::open(&file).unwrap();
+    let found = connection.query_row(
+        "select a.may_ban, t.output, t.program_sha256 from alert a, attempt t",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    );
+    let found: (i64, Option<String>, Option<Vec<u8>>) = found.unwrap();
+    assert_eq!(found, (0, None, None));
+}

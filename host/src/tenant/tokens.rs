@@ -207,4 +207,23 @@ mod tests {
             assert_eq!(tokens.caller(&"x".repeat(61)).unwrap().role, Role::Ingest, "{end:?}");
         }
     }
+
+    #[test]
+    fn only_the_tokens_of_roles_that_are_named_let_alerts_ban() {
+        let folder = tempfile::tempdir().unwrap();
+        let table: [(&[Role], [bool; 2]); 4] = [
+            (&[], [false, false]),
+            (&[Role::Ingest], [false, true]),
+            (&[Role::Admin], [true, false]),
+            (&[Role::Ingest, Role::Admin], [true, true]),
+        ];
+        for (roles, expected) in table {
+            let tokens = Tokens::open(folder.path()).unwrap().letting_ban(roles);
+            let may_ban = Role::ALL.map(|role| {
+                let token = read(&path(folder.path(), role)).unwrap();
+                tokens.caller(token.expose()).unwrap().may_ban
+            });
+            assert_eq!(may_ban, expected, "{roles:?}");
+        }
+    }
 }

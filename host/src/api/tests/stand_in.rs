@@ -1,4 +1,5 @@
-//! The API over a real store, with one recipient and nobody who sends.
+//! The API over a real store, with one recipient and nobody who sends; or with a native kind, and
+//! what is owed is sent.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,11 +20,14 @@ use crate::clock::Clock;
 use crate::config::{Config, KeySource};
 use crate::delivery::{Attempt, Fate, Message, OutcomeKind, Seen};
 use crate::dispatch::backoff::Backoff;
-use crate::dispatch::{RetryPolicy, Site, Slots};
+use crate::dispatch::guard::{BanGuard, GuardRules};
+use crate::dispatch::pace::Paces;
+use crate::dispatch::{self, Dispatch, RetryPolicy, Site, Slots};
 use crate::ids::{MessageId, RecipientId, Secret, TenantId};
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::{Records, rows, secrets};
 use crate::roster::{Kinds, Roster};
+use crate::runtime::native::Natives;
 use crate::runtime::{Catalog, Limits, Runtime};
 use crate::store::{Prepared, Store, StoreError, StoreLimits, Weight, WriteJob};
 use crate::telemetry::Metrics;
@@ -39,6 +43,7 @@ pub(crate) struct StandIn {
     queue: Queue,
     recipient: RecipientId,
     vault: Vault,
+    dispatch: Option<Arc<Dispatch>>,
     sending: CancellationToken,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -52,10 +57,25 @@ impl StandIn {
     }
 
     pub(crate) async fn start_with(limits: QueueLimits) -> Self {
+        Self::start_of(limits, "", Natives::default()).await
+    }
+
+    /// With native kinds, through which it sends; `api`: more of `[api]`.
+    pub(crate) async fn sending(natives: Natives, api: &str) -> Self {
+        let mut this = Self::start_of(QueueLimits::default(), api, natives).await;
+        let dispatch = this.dispatch.take().unwrap();
+        let stop = this.sending.clone();
+        this.serving.spawn(async move { dispatch::run(dispatch, stop).await.unwrap() });
+        this
+    }
+
+    async fn start_of(limits: QueueLimits, api: &str, natives: Natives) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let text = "[api]\nlisten = '127.0.0.1:0'\nallowed_hosts = ['proxy.example']\n\
-                    [ingest]\nbody_bytes_max = 65536";
-        let config = Config::parse(&folder.path().join("campanile.toml"), text).unwrap();
+        let text = format!(
+            "[api]\nlisten = '127.0.0.1:0'\nallowed_hosts = ['proxy.example']\n{api}\n\
+             [ingest]\nbody_bytes_max = 65536"
+        );
+        let config = Config::parse(&folder.path().join("campanile.toml"), &text).unwrap();
         let clock = Arc::new(Clock::default());
         let store = Store::open(folder.path(), clock.clone(), StoreLimits::default()).unwrap();
         let queue = Queue::open(&store, limits).await.unwrap();
@@ -70,7 +90,8 @@ impl StandIn {
             zone_name: "UTC".to_owned(),
             zone: TimeZone::UTC,
         };
-        let kinds = Kinds::new(Arc::new(Catalog::default()), site);
+        let catalog = Catalog::default().with_natives(&runtime, natives);
+        let kinds = Kinds::new(Arc::new(catalog), site);
         let key = KeySource::File(folder.path().join("secrets.key"));
         let vault = Vault::open_key(&key, false).unwrap();
         let roster = Roster::open(&store, &queue, kinds, vault.clone()).await.unwrap();
@@ -101,6 +122,27 @@ impl StandIn {
             records: records.clone(),
             metrics: Arc::new(Metrics::new([])),
         });
+        let dispatch = Dispatch {
+            queue: queue.clone(),
+            runtime: Arc::clone(&trial.runtime),
+            gate: Arc::clone(&trial.gate),
+            net: Arc::default(),
+            tokens: trial.tokens.clone(),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&trial.metrics),
+            policy: trial.policy,
+            batch_max: 16,
+            slots: Arc::clone(&trial.slots),
+            told: dispatch::offenses::Told::default(),
+            guard: Arc::new(BanGuard::new(GuardRules {
+                window_ms: 1_000,
+                slow_count: 9,
+                stop_count: 9,
+            })),
+            paces: Paces::default(),
+            records: records.clone(),
+            roster: roster.clone(),
+        };
         let server = Server::bind(&config.api).await.unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
         let engine = Engine {
@@ -111,13 +153,14 @@ impl StandIn {
             trial,
             sending: sending.clone(),
         };
-        let tokens = Tokens::open(folder.path()).unwrap();
-        let metrics = Arc::new(Metrics::new([]));
+        let tokens = Tokens::open(folder.path()).unwrap().letting_ban(&config.api.may_ban);
+        let metrics = Arc::clone(&dispatch.metrics);
         let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
         let address = server.address();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(routes, stop.clone(), Duration::from_secs(5)));
-        Self { address, folder, store, queue, recipient, vault, sending, stop, serving }
+        let dispatch = Some(Arc::new(dispatch));
+        Self { address, folder, store, queue, recipient, vault, dispatch, sending, stop, serving }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -242,6 +285,23 @@ impl StandIn {
         let held = rusqlite::Connection::open(self.folder.path().join("campanile.db")).unwrap();
         held.execute_batch("begin immediate").unwrap();
         held
+    }
+
+    /// The newest delivery of a recipient, with its tries, once it has one.
+    pub(super) async fn sees_tried(&self, recipient: &str) -> serde_json::Value {
+        let path = format!("/v1/deliveries?limit=1&recipient={recipient}");
+        let tried = async {
+            loop {
+                let all = self.get(&path).await.json();
+                let newest = &all["deliveries"][0];
+                if newest["last"].is_object() {
+                    let id = newest["id"].as_str().unwrap();
+                    return self.get(&format!("/v1/deliveries/{id}")).await.json();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), tried).await.unwrap()
     }
 
     /// Returns once a batch was refused with this code.

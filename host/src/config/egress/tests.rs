@@ -14,7 +14,7 @@ fn a_grant_is_read_with_its_defaults_and_its_paths_resolved() {
          ports = ['7979', '1024-65535', 25]\nca_files = ['tls/ca.pem']\n\
          [[egress.grant]]\ntenant = 'acme'\nendpoints = ['a']\nproxy = 'none'\n\
          unix_datagram = '/dev/log'\n\
-         [tenant.acme]\nports = [443]\n[tenant.default]",
+         [tenant.acme]\nports = [443]\nnative_kinds = ['a-kind']\n[tenant.default]",
     )
     .unwrap();
     let egress = &config.egress;
@@ -34,6 +34,9 @@ fn a_grant_is_read_with_its_defaults_and_its_paths_resolved() {
     assert_eq!(granted, [true, true, false, false, true, true]);
     assert_eq!(config.tenants["acme"].ports, [443]);
     assert_eq!(config.tenants["default"].ports, [443, 465, 587, 6514]);
+    assert_eq!(config.tenants["acme"].native_kinds, ["a-kind"]);
+    assert_eq!(config.tenants["default"].native_kinds, [""; 0]);
+    assert_eq!(config.granted["tenant"]["acme"]["native_kinds"][0], "a-kind");
 }
 
 #[test]
@@ -68,6 +71,9 @@ fn each_problem_of_egress_is_told_with_its_place() {
         (grant("client_key_file = 'a'"), "egress.grant[0].client_cert_file"),
         ("[tenant.default]\nports = [0]".into(), "tenant.default.ports[0]"),
         ("[tenant.default]\nports = [70000]".into(), "tenant.default.ports"),
+        ("[tenant.a]\nnative_kinds = ['a/b']".into(), "tenant.a.native_kinds[0]"),
+        ("[tenant.a]\nnative_kinds = ['']".into(), "tenant.a.native_kinds[0]"),
+        ("[tenant.a]\nnative_kinds = 'all'".into(), "tenant.a.native_kinds"),
         ("[tenant.default]\ncolour = 1".into(), "tenant.default.colour"),
         ("[tenant]\ndefault = 1".into(), "tenant.default"),
     ];

@@ -206,3 +206,35 @@ async fn stored_messages(house: &House) -> i64 {
     });
     soon(count).await.unwrap()
 }
+
+#[tokio::test]
+async fn whether_an_alert_may_ban_is_known_in_memory_and_from_disk() {
+    // With memory for alerts, and without: then each is read when it is leased.
+    for body_bytes in [16 << 20, 0] {
+        let limits = QueueLimits { body_bytes, ..QueueLimits::default() };
+        let mut house = House::with(limits, StoreLimits::default()).await;
+        soon(house.queue.lease(ONE, 1)).await.unwrap();
+        let expected = [true, false, true];
+        let alerts = (1..).zip(expected).map(|(fingerprint, may_ban)| Alert {
+            may_ban,
+            ..house.alert(fingerprint, Action::Engage)
+        });
+        house.commit_all(alerts.collect(), &[ONE]).await;
+        for at in ["in memory", "after a stop", "after a crash"] {
+            let (lease, leased) = house.lease_fresh(ONE, 16).await;
+            let found: Vec<_> = leased.iter().map(|one| one.alert.may_ban).collect();
+            assert_eq!(found, expected, "{at}, {body_bytes}");
+            drop(lease);
+            house = if at == "in memory" { house.reopen().await } else { house.crash().await };
+        }
+        // What goes again as a message is read by its members.
+        let (lease, leased) = house.lease_fresh(ONE, 16).await;
+        let retry = Fate::Retry { due_ms: START_MS };
+        soon(lease.settle(settlement(message(&leased), retry, true))).await.unwrap();
+        drop(lease);
+        let house = house.crash().await;
+        let (_lease, _, members) = house.lease_again(ONE).await;
+        let found: Vec<_> = members.iter().map(|one| one.alert.may_ban).collect();
+        assert_eq!(found, expected, "again, {body_bytes}");
+    }
+}
