@@ -15,6 +15,7 @@ mod lanes;
 mod members;
 pub(crate) mod offenses;
 mod open;
+mod outdated;
 pub mod pace;
 pub mod record;
 mod slots;

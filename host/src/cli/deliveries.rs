@@ -186,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_printed_is_shown_and_steers_no_terminal() {
+        let ran = json!({"number": 1, "program_sha256": "07", "output": "a\n\u{1b}[2Jb\u{202e}"});
+        let none = json!({"number": 2, "program_sha256": null, "output": null});
+        let mut out = Vec::new();
+        tell(&json!({"id": "i", "tries": [ran, none]}), 0, &mut out).unwrap();
+        let printed = String::from_utf8(out).unwrap();
+        let expected = "\ntry 1 ran a program with SHA-256 07\n\ntry 1 printed\n\na\n\\u{1b}[2Jb";
+        assert!(printed.contains(expected), "{printed}");
+        assert!(!printed.contains('\u{1b}') && !printed.contains('\u{202e}'), "{printed}");
+        assert!(!printed.contains("try 2 "), "{printed}");
+    }
+
+    #[test]
     fn a_message_that_is_kept_is_shown_as_it_goes_out() {
         let table = [
             (

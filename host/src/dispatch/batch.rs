@@ -15,7 +15,7 @@ use super::lane::Health;
 use super::members::{Calls, fate_name, groups, ids, jitter, number};
 use super::open::Open;
 use super::record::{Judged, Misconfigured, Pause, PauseScope, Refusal, Tried, judge, undelivered};
-use super::{Destination, Dispatch, offenses};
+use super::{Destination, Dispatch, offenses, outdated};
 use crate::capability::offenses::Offenses;
 use crate::delivery::{Delivery, Message, OutcomeKind};
 use crate::ids::MessageId;
@@ -193,6 +193,12 @@ impl<'a> Batch<'a> {
                 self.dispatch.queue.hold(self.destination.id, until_ms);
                 self.stopped = Some(until_ms);
                 lease.give_back(&message.members, Some(until_ms));
+                continue;
+            }
+            if outdated::is_outdated(self.destination, &message) {
+                let tried = self.tried(&deliveries, at_ms);
+                let policy = &self.dispatch.policy;
+                self.settle(lease, undelivered(outdated::REFUSAL, message, tried, policy));
                 continue;
             }
             let number = number(&deliveries);

@@ -10,10 +10,6 @@ use super::session::Session;
 use super::{Fault, Runtime};
 use crate::capability::doors::Doors;
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "each task has one; a box would only cost its making"
-)]
 pub(super) enum Opened {
     Component(Session),
     Native(Native),

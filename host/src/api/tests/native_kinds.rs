@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::stand_in::StandIn;
+use crate::ids::DeliveryId;
+use crate::runtime::ComponentHash;
 use crate::runtime::native::Natives;
 use crate::runtime::native::tests::Keeper;
 use crate::tenant::Role;
@@ -37,7 +39,7 @@ async fn a_delivery_by_a_native_kind_is_recorded_with_what_its_program_printed()
     let host = StandIn::sending(keeper.on(), "").await;
     set_up(&host).await;
     host.post("/v1/alerts", "", r#"{"title":"one","may_ban":true}"#).await;
-    let one = host.sees_tried("keeper").await;
+    let one = host.sees_delivered("keeper").await;
     let tried = &one["tries"][0];
     assert_eq!((&one["state"], &tried["origin"]), (&json!("delivered"), &json!("keeper:kept")));
     assert_eq!(
@@ -146,4 +148,28 @@ async fn a_kind_that_is_off_says_what_turns_it_on() {
     assert_eq!(host.get("/v1/components").await.json()["components"], json!([]));
     let (_, other) = put(&host, "/v1/endpoints/kept", &json!({ "kind": "keepers" })).await;
     assert!(!other.to_string().contains("is off"), "{other}");
+}
+
+#[tokio::test]
+async fn a_message_that_the_kind_did_not_make_is_made_anew() {
+    let keeper = Keeper::new("keeper");
+    for is_own in [true, false] {
+        let mut host = StandIn::waiting(keeper.on(), "").await;
+        set_up(&host).await;
+        host.post("/v1/alerts", "", r#"{"title":"one"}"#).await;
+        let all = host.get("/v1/deliveries?recipient=keeper").await.json();
+        let id: DeliveryId = all["deliveries"][0]["id"].as_str().unwrap().parse().unwrap();
+        let own = host.get("/v1/kinds/keeper").await.json()["sha256"].as_str().unwrap().to_owned();
+        let component = if is_own { ComponentHash::parse(&own).unwrap().0 } else { [9; 32] };
+        // What lay in the store under the name of the kind.
+        host.keep_one(id.recipient, component, r#"{"may_ban":[true]}"#).await;
+        let before = keeper.told(0).await.len();
+        host.send();
+        let told = keeper.told(before + 1).await;
+        assert_eq!(told[before]["may_ban"], json!([is_own]), "{told:?}");
+        let one = host.sees_delivered("keeper").await;
+        let codes: Vec<_> = one["tries"].as_array().unwrap().iter().map(|it| &it["code"]).collect();
+        let expected: &[&str] = if is_own { &["410", ""] } else { &["410", "outdated", ""] };
+        assert_eq!(codes, expected);
+    }
 }

@@ -62,11 +62,20 @@ impl StandIn {
 
     /// With native kinds, through which it sends; `api`: more of `[api]`.
     pub(crate) async fn sending(natives: Natives, api: &str) -> Self {
-        let mut this = Self::start_of(QueueLimits::default(), api, natives).await;
-        let dispatch = this.dispatch.take().unwrap();
-        let stop = this.sending.clone();
-        this.serving.spawn(async move { dispatch::run(dispatch, stop).await.unwrap() });
+        let mut this = Self::waiting(natives, api).await;
+        this.send();
         this
+    }
+
+    /// As [`sending`](Self::sending), from [`send`](Self::send) on.
+    pub(super) async fn waiting(natives: Natives, api: &str) -> Self {
+        Self::start_of(QueueLimits::default(), api, natives).await
+    }
+
+    pub(super) fn send(&mut self) {
+        let dispatch = self.dispatch.take().unwrap();
+        let stop = self.sending.clone();
+        self.serving.spawn(async move { dispatch::run(dispatch, stop).await.unwrap() });
     }
 
     async fn start_of(limits: QueueLimits, api: &str, natives: Natives) -> Self {
@@ -91,6 +100,7 @@ impl StandIn {
             zone: TimeZone::UTC,
         };
         let catalog = Catalog::default().with_natives(&runtime, natives);
+        let metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
         let kinds = Kinds::new(Arc::new(catalog), site);
         let key = KeySource::File(folder.path().join("secrets.key"));
         let vault = Vault::open_key(&key, false).unwrap();
@@ -114,13 +124,13 @@ impl StandIn {
                     max: Duration::from_millis(1),
                     asked_max: Duration::from_millis(1),
                 },
-                attempts_max: 1,
+                attempts_max: 9,
             },
             slots: Slots::new(1, 1, Default::default()),
             batch_max: 1,
             roster: roster.clone(),
             records: records.clone(),
-            metrics: Arc::new(Metrics::new([])),
+            metrics: Arc::new(metrics),
         });
         let dispatch = Dispatch {
             queue: queue.clone(),
@@ -250,9 +260,18 @@ impl StandIn {
 
     /// Settles the oldest delivery that is due as dead.
     pub(crate) async fn let_one_die(&self) {
-        let due = self.queue.due(self.recipient);
+        self.settle_one(self.recipient, Fate::Dead, [0; 32], "").await;
+    }
+
+    /// Keeps a message of this kind about the oldest delivery, to be sent again at once.
+    pub(super) async fn keep_one(&self, of: RecipientId, component: [u8; 32], body: &str) {
+        self.settle_one(of, Fate::Retry { due_ms: 0 }, component, body).await;
+    }
+
+    async fn settle_one(&self, of: RecipientId, fate: Fate, component: [u8; 32], body: &str) {
+        let due = self.queue.due(of);
         tokio::time::timeout(Duration::from_secs(10), due).await.unwrap();
-        let mut lease = self.queue.lease(self.recipient, 1).await.unwrap().unwrap();
+        let mut lease = self.queue.lease(of, 1).await.unwrap().unwrap();
         let Work::Fresh(deliveries) = lease.work() else { panic!("a fresh delivery") };
         let members: Vec<_> = deliveries.iter().map(|one| one.id).collect();
         let attempt = Attempt {
@@ -269,15 +288,16 @@ impl StandIn {
             members,
             summary: String::new(),
             content_type: "text/plain".into(),
-            body: Vec::new(),
+            body: body.as_bytes().to_vec(),
             notes: Vec::new(),
             repeat_safe_ms: 0,
             carry: None,
-            component: [0; 32],
+            component,
             settings: [0; 32],
         };
-        let fates = vec![Fate::Dead];
-        lease.settle(Settlement { attempt, message, fates, keep_message: false }).await.unwrap();
+        let keep_message = fate != Fate::Dead;
+        let fates = vec![fate];
+        lease.settle(Settlement { attempt, message, fates, keep_message }).await.unwrap();
     }
 
     /// Another writer of the store's file; until it is dropped, commits wait.
@@ -287,14 +307,14 @@ impl StandIn {
         held
     }
 
-    /// The newest delivery of a recipient, with its tries, once it has one.
-    pub(super) async fn sees_tried(&self, recipient: &str) -> serde_json::Value {
+    /// The newest delivery of a recipient, with its tries, once it is delivered.
+    pub(super) async fn sees_delivered(&self, recipient: &str) -> serde_json::Value {
         let path = format!("/v1/deliveries?limit=1&recipient={recipient}");
         let tried = async {
             loop {
                 let all = self.get(&path).await.json();
                 let newest = &all["deliveries"][0];
-                if newest["last"].is_object() {
+                if newest["state"] == "delivered" {
                     let id = newest["id"].as_str().unwrap();
                     return self.get(&format!("/v1/deliveries/{id}")).await.json();
                 }
