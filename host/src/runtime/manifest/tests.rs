@@ -85,6 +85,8 @@ fn each_fault_of_a_manifest_is_told_with_its_place() {
         (with("acme/pager", "../pager"), "name", "1 to 64 of a-z"),
         (with("acme/pager", "a/b/c"), "name", "1 to 64 of a-z"),
         (with("\"component\"", "\"all\""), "world", "`http-component`"),
+        // That is what a kind of the engine has, and no file.
+        (with("\"component\"", "\"native\""), "world", "`http-component`"),
         (with("\"component\"", "\"http-component\""), "target", "`world = \"component\"`"),
         (with("world", "color"), "color", "is not a field of this table"),
         (with("path = \"/v1/\"", "paths = []"), "origin[0].paths", "is not a field"),
