@@ -36,7 +36,11 @@ fn alerts() -> Vec<Value> {
             "caf\u{e9} \u{1f4a5} ok",
             json!({"severity": "warning"}),
         ),
-        alert(HOSTILE_TITLE, HOSTILE_TEXT, json!({"labels": {"a\"]b=": "v\"]\\\n<x>"}})),
+        alert(
+            HOSTILE_TITLE,
+            HOSTILE_TEXT,
+            json!({"labels": {"a\"]b=": "v\"]\\\n<x>"}, "link": "https://watch.example/?q=]"}),
+        ),
         alert(
             "Long",
             &"0123456789abcdef \u{1f4a5}\u{e9}<&>\"'\n".repeat(LINES),
@@ -48,7 +52,8 @@ fn alerts() -> Vec<Value> {
 /// Of the long text: 16,384 characters are the most that an alert may have.
 const LINES: usize = 600;
 
-/// Markup, mentions, an encoded word, a header, another message, structured data, a link.
+/// Markup, mentions, an encoded word, a header, another message, structured data, a link. The
+/// alert's own link would end an element of structured data, and is no URI.
 const HOSTILE_TITLE: &str =
     "<b>&amp;</b> @everyone <!channel> *x* _y_ ~z~ `q` =?utf-8?q?=41?= ]\"\\ \u{202e}gnp";
 const HOSTILE_TEXT: &str = "one\r\nBcc: evil@mail.test\r\n\r\n.\r\nQUIT\n<113>1 2025-01-01T00:00:00Z evil evil - - - two\u{1}\u{7f}\n<a href=\"javascript:x\">[t](https://evil.example) <https://evil.example|t></a> **b** ||s|| <at>all</at> {{7*7}}";

@@ -5,14 +5,14 @@
 //! Source: <https://adaptivecards.io/explorer/>. No `Action.Submit`: webhooks do not have it.
 
 use campanile_guest::card_markdown::escaped;
-use campanile_guest::{Action, Alert, Context, Purpose, Severity, plain, story};
+use campanile_guest::{Action, Alert, Context, Purpose, Severity, plain, story, uri};
 use serde::Serialize;
 
 use crate::settings::Mention;
 
 const HEADLINE_MAX: usize = 300;
 const SHORT_MAX: usize = 300;
-/// An address that is longer is left out.
+/// An address that is longer, in bytes, is left out.
 const ADDRESS_MAX: usize = 2000;
 /// Beyond these, names and values are left out; the words of an alert have fewer.
 const FACTS_MAX: usize = 20;
@@ -111,8 +111,8 @@ pub(crate) fn section(alert: &Alert, context: &Context, bounds: Bounds) -> Eleme
 
 /// The button that leads to the alert's page.
 pub(crate) fn open(alert: &Alert) -> Option<OpenUrl> {
-    let url = alert.link.as_deref().filter(|link| plain::is_address(link, ADDRESS_MAX))?;
-    Some(OpenUrl { title: "Open the alert", url: url.to_owned() })
+    let url = uri::of_web(alert.link.as_deref()?).filter(|url| url.len() <= ADDRESS_MAX)?;
+    Some(OpenUrl { title: "Open the alert", url })
 }
 
 /// What a client shows that cannot show the card, at most `max` UTF-16 code units.

@@ -118,15 +118,20 @@ pub fn address(address: &str, signs: &[char], ampersand: &str) -> Option<String>
         if one == '&' {
             told.push_str(ampersand);
         } else if signs.contains(&one) || one.is_whitespace() || plain::is_control(one) {
-            for byte in one.encode_utf8(&mut [0; 4]).bytes() {
-                let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
-                told.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
+            push_encoded(&mut told, one);
         } else {
             told.push(one);
         }
     }
     Some(told)
+}
+
+/// The bytes of a character, percent-encoded.
+pub(crate) fn push_encoded(to: &mut String, one: char) {
+    for byte in one.encode_utf8(&mut [0; 4]).bytes() {
+        let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
+        to.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+    }
 }
 
 /// For the tests of tables: each text becomes what is expected, and whatever is cut of it keeps its

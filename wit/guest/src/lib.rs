@@ -31,6 +31,7 @@ pub mod settings;
 pub mod span;
 pub mod story;
 pub mod telegram_html;
+pub mod uri;
 
 pub use bindings::campanile::endpoint::{alerts, files, http, log, net, secrets};
 pub use bindings::exports::campanile::endpoint::kind::{
