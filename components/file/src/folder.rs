@@ -76,7 +76,7 @@ fn appended(
     let mut warning = earlier.unseen.filter(|_| !is_first).map(|unseen| {
         format!(
             "an earlier attempt may have written this, and `{unseen}` could not be looked through \
-             for it: its lines may be there twice, with the same `message_id`"
+             for it: its lines may be there twice, with the same `delivery_id`"
         )
     });
     if !turns.contains(&turn) {

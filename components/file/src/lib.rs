@@ -27,7 +27,7 @@ impl Kind for File {
     }
 
     fn deliver(message: Message, settings: String, attempt: Attempt) -> Outcome {
-        let lines = match message::lines(&message, &attempt.message_id) {
+        let lines = match message::lines(&message, &attempt) {
             Ok(lines) => lines,
             Err(why) => return Outcome::rejected(why),
         };

@@ -3,7 +3,9 @@
 //! Promise: a line depends on the alert and on why it is told alone; it is one JSON object, and no
 //! text of an alert can end it: in JSON a line break is written as an escape.
 
-use campanile_guest::{Context, Formatted, Message, Purpose, Subject, cut, json, native, plain};
+use campanile_guest::{
+    Attempt, Context, Formatted, Message, Purpose, Subject, cut, json, native, plain,
+};
 
 use crate::settings::Settings;
 
@@ -18,6 +20,8 @@ const SUMMARY_CHARS_MAX: usize = 200;
 
 /// The note with the number of alerts that were left out before these.
 const OMITTED: &str = "omitted";
+
+const MISCOUNTED: &str = "expected a line for each alert of the message";
 
 /// Puts the alerts, in their order, into as few messages as they fit in.
 pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings) -> Formatted {
@@ -71,24 +75,34 @@ fn line(subject: &Subject, purpose: Purpose) -> String {
     line
 }
 
-/// The lines of a message as they are written, each with its line break: the message's id stands
-/// first in each, by which an attempt finds what an earlier one wrote.
-pub(crate) fn lines(message: &Message, id: &str) -> Result<Vec<String>, &'static str> {
+/// The lines of a message as they are written, each with its line break. The message's id stands
+/// first in each, by which an attempt finds what an earlier one wrote, then that of the delivery, by
+/// which a reader knows a line that is there twice.
+pub(crate) fn lines(message: &Message, attempt: &Attempt) -> Result<Vec<String>, &'static str> {
     let expected = "expected lines, each a JSON object, as this kind writes them";
     let text = std::str::from_utf8(&message.body).map_err(|_| expected)?;
     let omitted = message.notes.iter().find(|(name, _)| name == OMITTED);
     let mut marks = omitted.map(|(name, count)| format!(r#","{name}":{count}"#));
+    let mut deliveries = attempt.deliveries.iter();
     let mut lines = vec![];
     for line in text.lines() {
         let keys = line.strip_prefix('{').filter(|keys| keys.ends_with('}')).ok_or(expected)?;
-        let comma = if keys == "}" { "" } else { "," };
+        let delivery = json::string(&deliveries.next().ok_or(MISCOUNTED)?.delivery_id);
+        let beginning = beginning(&attempt.message_id);
         let marks = marks.take().unwrap_or_default();
-        lines.push(format!("{}{marks}{comma}{keys}\n", beginning(id)));
+        let comma = if keys == "}" { "" } else { "," };
+        lines.push(format!("{beginning},\"delivery_id\":{delivery}{marks}{comma}{keys}\n"));
     }
-    if lines.is_empty() { Err(expected) } else { Ok(lines) }
+    if lines.is_empty() {
+        Err(expected)
+    } else if deliveries.next().is_some() {
+        Err(MISCOUNTED)
+    } else {
+        Ok(lines)
+    }
 }
 
-/// What each line of a message begins with, up to where a comma or a brace follows.
+/// What each line of a message begins with, up to where a comma follows.
 pub(crate) fn beginning(id: &str) -> String {
     format!(r#"{{"message_id":{}"#, json::string(id))
 }

@@ -53,7 +53,13 @@ pub(super) async fn run(stage: &Stage, kind: KindRef<'_>, case: &Value) -> Held 
         purpose: purpose(&case["purpose"])?,
     };
     let message_id = message.id.to_string();
-    let of = |name: &str| (name == "message_id").then(|| message_id.clone());
+    let of = |name: &str| match name.split_once('.') {
+        None => (name == "message_id").then(|| message_id.clone()),
+        Some((what, at)) => {
+            let delivery = told_of.get(at.parse::<usize>().ok()?)?;
+            (what == "delivery_id").then(|| delivery.id.to_string())
+        }
+    };
     folder.lay(case, &of)?;
     scene.play(case, Some(&message_id))?;
     for _ in 1..case["times"].as_u64().unwrap_or(1) {

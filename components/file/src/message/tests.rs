@@ -1,4 +1,5 @@
-use campanile_guest::samples::{alert, context};
+use campanile_guest::Owed;
+use campanile_guest::samples::{alert, context, instant};
 use serde_json::Value;
 
 use super::*;
@@ -73,28 +74,48 @@ fn files_that_may_be_too_large_to_look_through_are_not_safe_to_repeat() {
 }
 
 #[test]
-fn a_line_that_is_written_names_its_message() {
-    let written = |body: &str, omitted: Option<&str>| {
+fn a_line_that_is_written_names_its_message_and_its_delivery() {
+    let written = |body: &str, omitted: Option<&str>, count: usize| {
         let notes = omitted.map(|count| (OMITTED.to_owned(), count.to_owned()));
         let mut message = packed(&[subject("x")], "{}").remove(0);
         (message.body, message.notes) = (body.into(), notes.into_iter().collect());
-        lines(&message, "msg_1").map(|lines| lines.concat())
+        lines(&message, &attempt(count)).map(|lines| lines.concat())
     };
+    let ids = |at: usize| format!(r#""message_id":"msg_1","delivery_id":"{at}-7""#);
+    let (one, two) = (ids(0), ids(1));
     let table = [
-        ("{\"a\":1}\n", None, "{\"message_id\":\"msg_1\",\"a\":1}\n"),
-        ("{}", None, "{\"message_id\":\"msg_1\"}\n"),
+        ("{\"a\":1}\n", None, format!("{{{one},\"a\":1}}\n")),
+        ("{}", None, format!("{{{one}}}\n")),
         (
             "{\"a\":1}\n{\"a\":2}\n",
             Some("3"),
-            "{\"message_id\":\"msg_1\",\"omitted\":3,\"a\":1}\n{\"message_id\":\"msg_1\",\"a\":2}\n",
+            format!("{{{one},\"omitted\":3,\"a\":1}}\n{{{two},\"a\":2}}\n"),
         ),
     ];
     for (body, omitted, expected) in table {
-        assert_eq!(written(body, omitted).as_deref(), Ok(expected), "{body:?}");
+        let count = body.lines().count();
+        assert_eq!(written(body, omitted, count), Ok(expected), "{body:?}");
+        for wrong in [count - 1, count + 1] {
+            assert_eq!(written(body, omitted, wrong), Err(MISCOUNTED), "{body:?}");
+        }
     }
     // What a person made of it.
     for body in ["", "\n", "x", "[1]", "{\n \"a\": 1\n}", "{\"a\":1}\n\n"] {
-        assert!(written(body, None).is_err(), "{body:?}");
+        assert!(written(body, None, body.lines().count()).is_err(), "{body:?}");
+    }
+}
+
+fn attempt(deliveries: usize) -> Attempt {
+    let owed = |at| Owed { delivery_id: format!("{at}-7"), previous: None };
+    Attempt {
+        message_id: "msg_1".into(),
+        number: 1,
+        now: instant(6, 0),
+        first: instant(6, 0),
+        carry: None,
+        deliveries: (0..deliveries).map(owed).collect(),
+        deadline_ms: 10_000,
+        purpose: Purpose::Live,
     }
 }
 
