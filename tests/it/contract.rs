@@ -3,6 +3,7 @@
 //! The format of a case is described in `components/README.md`.
 
 mod deliver;
+mod doors;
 mod files;
 mod fill;
 mod format;
@@ -167,7 +168,8 @@ fn with_defaults(file: &Map<String, Value>, case: Value) -> Value {
     let mut whole = file.clone();
     let Value::Object(own) = case else { panic!("expected a case to be an object, got {case}") };
     whole.extend(own);
-    whole.retain(|_, value| !value.is_null());
+    // An attempt that hands on nothing is something to expect.
+    whole.retain(|name, value| !value.is_null() || name == "carry_out");
     Value::Object(whole)
 }
 
@@ -208,7 +210,9 @@ type KindRef<'a> = &'a Arc<Kind>;
 #[test]
 fn a_case_has_what_its_file_says_for_all_unless_it_says_otherwise() {
     let file = serde_json::json!({"kind": "deliver", "attempt": 1, "request": {"method": "POST"}});
-    let case = serde_json::json!({"name": "x", "attempt": 2, "request": null});
+    let case = serde_json::json!({"name": "x", "attempt": 2, "request": null, "carry_out": null});
     let whole = with_defaults(file.as_object().unwrap(), case);
-    assert_eq!(whole, serde_json::json!({"kind": "deliver", "attempt": 2, "name": "x"}));
+    let expected =
+        serde_json::json!({"kind": "deliver", "attempt": 2, "name": "x", "carry_out": null});
+    assert_eq!(whole, expected);
 }

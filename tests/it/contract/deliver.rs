@@ -4,16 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use campanile::capability::doors::Doors;
-use campanile::capability::egress::{
-    AskedOrigin, Grant, Methods, Policy, Way, reach, with_defaults,
-};
-use campanile::capability::files::FilesDoor;
-use campanile::capability::http::HttpDoor;
-use campanile::capability::net::NetDoor;
-use campanile::capability::secrets::Keyring;
+use campanile::capability::egress::{Policy, Way};
 use campanile::config::Config;
 use campanile::delivery::{Delivery, Message};
-use campanile::ids::{EndpointId, MessageId, TenantId};
+use campanile::ids::MessageId;
 use campanile::runtime::bindings::kind::{Failure, Proof, Reason, Scope, Verdict};
 use campanile::runtime::{Delivering, Try};
 use campanile_tests::capture::{Capture, Reply, Request};
@@ -26,7 +20,7 @@ use tokio::net::TcpListener;
 use super::files::Folder;
 use super::net::Peer;
 use super::{
-    Held, KindRef, NOW_MS, Stage, deliveries, equal, fill, kind_settings, purpose, secrets,
+    Held, KindRef, NOW_MS, Stage, deliveries, doors, equal, fill, kind_settings, purpose,
     with_previous,
 };
 
@@ -149,9 +143,7 @@ impl Scene {
         }
     }
 
-    /// The way to the origins that the settings name, and the settings as the component gets them.
-    /// Those that name none grant none, and the component is to say what is wrong: then secrets that
-    /// cannot be what they should are left as they are.
+    /// The ways that the settings lead to, and the settings as the component gets them.
     pub(super) fn doors(
         &self,
         stage: &Stage,
@@ -160,26 +152,7 @@ impl Scene {
         if let Some(peer) = &self.peer {
             return peer.doors(stage, kind, &self.settings);
         }
-        let schema = serde_json::from_str(&kind.descriptor.endpoint_schema);
-        let schema = schema.map_err(|error: serde_json::Error| error.to_string())?;
-        let view = with_defaults(&self.settings, &schema);
-        let asked = kind.manifest.origins();
-        let whole = |url| AskedOrigin { url, methods: Methods::ALL, path: "/" };
-        let asked: Vec<_> = asked.iter().map(String::as_str).map(whole).collect();
-        let reach = reach(&kind.descriptor.reach, &asked, &[], &view).unwrap_or_default();
-        let bound_to: Vec<_> = reach.origins.iter().map(|one| one.origin.to_string()).collect();
-        let grant = Grant::new(TenantId::DEFAULT, EndpointId(1), reach, egress_way());
-        let http = HttpDoor::new(stage.gate.clone(), grant.clone());
-        let net = NetDoor::new(stage.net.clone(), grant, [0; 32]);
-        let doors = |keyring| Doors::new(http, net, FilesDoor::default(), keyring);
-        if bound_to.is_empty() {
-            let settings = Value::Object(self.settings.clone()).to_string();
-            return Ok((doors(Keyring::default()), settings));
-        }
-        let (credentials, template) = secrets::taken(&kind.manifest, &self.settings, &bound_to)?;
-        let doors = doors(Keyring::mint(credentials));
-        let settings = doors.keyring.settings(&template);
-        Ok((doors, settings))
+        doors::open(stage, kind, &self.settings, egress_way(), &stage.net)
     }
 
     pub(super) fn check_requests(&self, case: &Value, message_id: Option<&str>) -> Held {

@@ -10,15 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use campanile::capability::doors::Doors;
-use campanile::capability::egress::{
-    AskedOrigin, Grant, Methods, Policy, Reach, TlsSettings, Way, reach,
-};
-use campanile::capability::files::FilesDoor;
-use campanile::capability::http::HttpDoor;
-use campanile::capability::net::{NetDoor, NetGate};
-use campanile::capability::secrets::Keyring;
+use campanile::capability::egress::{Policy, TlsSettings, Way};
+use campanile::capability::net::NetGate;
 use campanile::config::Config;
-use campanile::ids::{EndpointId, TenantId};
 use campanile_tests::peer::tls::Authority;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -26,7 +20,7 @@ use tokio::net::{TcpListener, UdpSocket, UnixDatagram};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{Held, KindRef, Stage, equal, fill, secrets};
+use super::{Held, KindRef, Stage, doors, equal, fill};
 use script::Playing;
 
 /// Longest wait for what is expected.
@@ -114,39 +108,17 @@ impl Peer {
         filled
     }
 
-    /// The way to the targets that the settings name, and the settings as the component gets them.
+    /// The ways that the settings lead to, and the settings as the component gets them.
     pub(super) fn doors(
         &self,
         stage: &Stage,
         kind: KindRef<'_>,
         settings: &Map<String, Value>,
     ) -> Result<(Doors, String), String> {
-        let asked: Vec<_> = kind.manifest.origin.iter().map(|one| one.url.as_str()).collect();
-        let whole = |url| AskedOrigin { url, methods: Methods::ALL, path: "/" };
-        let origins: Vec<_> = asked.into_iter().map(whole).collect();
-        let targets: Vec<_> = kind.manifest.target.iter().map(|one| one.to.as_str()).collect();
-        // Settings that name none grant none, and the component is to say what is wrong.
-        let reach = reach(&kind.descriptor.reach, &origins, &targets, settings).unwrap_or_default();
-        let bound_to: Vec<_> = reach
-            .origins
-            .iter()
-            .map(|one| one.origin.to_string())
-            .chain(reach.targets.iter().map(ToString::to_string))
-            .collect();
-        let grant = self.grant(reach)?;
-        let http = HttpDoor::new(stage.gate.clone(), grant.clone());
-        let net = NetDoor::new(Arc::clone(&self.gate), grant, [0; 32]);
-        let doors = |keyring| Doors::new(http, net, FilesDoor::default(), keyring);
-        if bound_to.is_empty() {
-            return Ok((doors(Keyring::default()), Value::Object(settings.clone()).to_string()));
-        }
-        let (credentials, template) = secrets::taken(&kind.manifest, settings, &bound_to)?;
-        let doors = doors(Keyring::mint(credentials));
-        let settings = doors.keyring.settings(&template);
-        Ok((doors, settings))
+        doors::open(stage, kind, settings, self.way()?, &self.gate)
     }
 
-    fn grant(&self, reach: Reach) -> Result<Grant, String> {
+    fn way(&self) -> Result<Arc<Way>, String> {
         let tables = format!(
             "[[egress.grant]]\nendpoints = ['*']\nnetworks = ['127.0.0.0/8']\n\
              ports = ['1-65535']\nclear_text = {}\n\
@@ -158,8 +130,7 @@ impl Peer {
         let policy = Policy::read(&config).map_err(shown)?;
         let ca = json!({ TlsSettings::CA: self.ca });
         let tls = TlsSettings::parse(ca.as_object().ok_or("no object")?, None).map_err(shown)?;
-        let way = Way::of(&policy, "default", "any").with_tls(&tls);
-        Ok(Grant::new(TenantId::DEFAULT, EndpointId(1), reach, Arc::new(way)))
+        Ok(Arc::new(Way::of(&policy, "default", "any").with_tls(&tls)))
     }
 
     /// Begins to speak as the case says.
