@@ -7,7 +7,7 @@
 //! Source: <https://docs.discord.com/developers/resources/message#embed-limits>.
 
 use campanile_guest::discord_markdown::{escaped, link, literal, units};
-use campanile_guest::{Action, Alert, Context, color, plain, story};
+use campanile_guest::{Action, Alert, Context, color, story};
 use serde::Serialize;
 
 /// The most embeds in a message.
@@ -57,11 +57,12 @@ struct Footer {
 
 impl Embed {
     pub(crate) fn of(alert: &Alert, context: &Context) -> Self {
-        let mut fields: Vec<_> = story::rows(alert)
-            .into_iter()
-            .map(|(name, value)| Field { name, value: escaped(&value, VALUE_MAX), inline: true })
+        let rows = story::rows(alert);
+        let mut fields: Vec<_> = rows
+            .iter()
+            .map(|(name, value)| Field { name, value: escaped(value, VALUE_MAX), inline: true })
             .collect();
-        let labels = story::labels(alert);
+        let labels = story::labels(alert, &rows);
         if !labels.is_empty() {
             let value = escaped(&labels, LABELS_MAX);
             fields.push(Field { name: "Labels", value, inline: false });
@@ -100,10 +101,9 @@ fn description(alert: &Alert) -> String {
 /// Of what sort, and from where. When it was Discord writes behind it; where it cannot, it stands
 /// before.
 fn footer(alert: &Alert, context: &Context) -> String {
-    let when = if timestamp(alert).is_some() { String::new() } else { story::when(alert) };
-    let producer = format!("by {}", plain::line(&alert.producer));
-    let parts = [when, story::sort(alert), producer, plain::line(&context.instance)];
-    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let from = usize::from(timestamp(alert).is_some());
+    let parts = story::origin(alert, context).into_iter().skip(from);
+    let parts: Vec<_> = parts.filter(|part| !part.is_empty()).collect();
     literal(&parts.join(" \u{b7} "), FOOTER_MAX)
 }
 

@@ -5,11 +5,13 @@
 //! alone.
 
 use campanile_guest::discord_markdown::literal;
-use campanile_guest::{Action, Alert, Context, Formatted, Message, Refusal, Subject, story};
+use campanile_guest::{
+    Action, Alert, Context, Formatted, Message, OnRelease, Subject, release, story,
+};
 use serde::Serialize;
 
 use crate::embed::{EMBEDS_MAX, Embed, UNITS_MAX};
-use crate::settings::{OnRelease, Settings, Thread};
+use crate::settings::{Settings, Thread};
 
 /// The note that says who is asking; `deliver` is not told by itself.
 pub(crate) const ENGINE: &str = "engine";
@@ -33,8 +35,7 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     for (at, subject) in (0_u32..).zip(subjects) {
         let alert = &subject.alert;
         if alert.action == Action::Release && settings.on_release == OnRelease::None {
-            let why = "`on_release` is `none`: that it is over is not told";
-            formatted.skipped.push(Refusal::new(at, why));
+            formatted.skipped.push(release::untold(at));
             continue;
         }
         let embed = Embed::of(alert, context);
@@ -148,11 +149,7 @@ fn content(roles: &[String], users: &[String], omitted: u32) -> String {
     let roles = roles.iter().map(|id| format!("<@&{id}>"));
     let mentions: Vec<_> = roles.chain(users.iter().map(|id| format!("<@{id}>"))).collect();
     let mut lines = vec![mentions.join(" ")];
-    match omitted {
-        0 => {}
-        1 => lines.push("1 alert was left out before this one".into()),
-        count => lines.push(format!("{count} alerts were left out before this one")),
-    }
+    lines.extend(story::left_out(omitted));
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
 }

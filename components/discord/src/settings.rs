@@ -4,7 +4,7 @@
 //! the path of a webhook is a credential.
 
 use campanile_guest::settings::{self, Given};
-use campanile_guest::{Descriptor, Fault, Pace, Scope};
+use campanile_guest::{Descriptor, Fault, OnRelease, Pace, Scope};
 
 use crate::embed::EMBEDS_MAX;
 
@@ -30,18 +30,6 @@ pub(crate) enum Thread {
     Known(String),
     /// One of its own for each message, in a channel that has nothing but threads.
     New { name: String, tags: Vec<String> },
-}
-
-/// What a release does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum OnRelease {
-    /// A message of its own.
-    #[default]
-    New,
-    /// The message that told of the engage becomes it. Nobody is notified of that.
-    Edit,
-    /// Nothing.
-    None,
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");

@@ -96,11 +96,12 @@ fn origin(alerts: &[&Alert], context: &Context) -> String {
 }
 
 fn facts(alert: &Alert) -> Vec<(Cow<'static, str>, String)> {
-    let rows = story::rows(alert).into_iter().map(|(name, value)| (name.into(), value));
-    let mut facts: Vec<(Cow<'static, str>, String)> = rows.collect();
+    let rows = story::rows(alert);
+    let labels = story::labels(alert, &rows);
+    let mut facts: Vec<(Cow<'static, str>, String)> = Vec::with_capacity(rows.len() + 8);
+    facts.extend(rows.into_iter().map(|(name, value)| (name.into(), value)));
     facts.push(("When".into(), story::when(alert)));
     facts.push(("Type".into(), story::sort(alert)));
-    let labels = story::labels(alert);
     if !labels.is_empty() {
         facts.push(("Labels".into(), labels));
     }

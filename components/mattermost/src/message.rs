@@ -8,12 +8,11 @@
 //! server. Where it goes, and under which key, is added when it is sent.
 
 use campanile_guest::{
-    Action, Alert, Context, Message, Subject, color, mattermost_markdown as markdown, mrkdwn,
-    plain, story,
+    Action, Alert, Context, Message, Subject, color, mattermost_markdown as markdown, mrkdwn, story,
 };
 use serde::Serialize;
 
-use crate::settings::{Mode, OnRelease, Settings};
+use crate::settings::{Mode, Settings};
 
 /// In characters, escapes included. The server cuts a footer at 300.
 const TITLE_MAX: usize = 250;
@@ -32,8 +31,6 @@ const REPEAT_SAFE_MS: u32 = 30_000;
 
 /// The note, and the header, that says who is asking; `deliver` is not told by itself.
 pub(crate) const USER_AGENT: &str = "user-agent";
-/// The note that says what becomes of the post that told of the beginning.
-pub(crate) const ON_RELEASE: &str = "on-release";
 
 /// The message that tells of one alert, at position `at`.
 pub(crate) fn tell(at: u32, subject: &Subject, context: &Context, settings: &Settings) -> Message {
@@ -57,13 +54,7 @@ pub(crate) fn tell(at: u32, subject: &Subject, context: &Context, settings: &Set
     // Into memory, and only strings, booleans and lists: this cannot fail.
     debug_assert!(written.is_ok(), "a message is always JSON: {written:?}");
     let mut notes = vec![(USER_AGENT.to_owned(), context.engine.clone())];
-    let way = match settings.on_release {
-        _ if alert.action != Action::Release || subject.previous.is_none() => None,
-        OnRelease::Reply => Some("reply"),
-        OnRelease::Edit => Some("edit"),
-        OnRelease::New => None,
-    };
-    notes.extend(way.map(|way| (ON_RELEASE.to_owned(), way.to_owned())));
+    notes.extend(settings.on_release.note(subject));
     Message {
         alerts: vec![at],
         summary: mrkdwn::literal(&notice, SUMMARY_CHARS_MAX),
@@ -154,9 +145,10 @@ fn attachment(alert: &Alert, notice: &str, context: &Context) -> Attachment {
         Some(_) => markdown::inert(&headline, TITLE_MAX),
         None => markdown::escaped(&headline, TITLE_MAX),
     };
+    let rows = story::rows(alert);
     let mut fields: Vec<_> =
-        story::rows(alert).iter().map(|(name, value)| field(name, value, VALUE_MAX)).collect();
-    let labels = story::labels(alert);
+        rows.iter().map(|(name, value)| field(name, value, VALUE_MAX)).collect();
+    let labels = story::labels(alert, &rows);
     if !labels.is_empty() {
         fields.push(Field { short: false, ..field("Labels", &labels, LABELS_MAX) });
     }
@@ -183,26 +175,18 @@ fn field(title: &'static str, value: &str, max: usize) -> Field {
 fn text(alert: &Alert, context: &Context) -> String {
     let parts: Vec<_> = [story::over(alert), story::text(alert)].into_iter().flatten().collect();
     let mut text = markdown::escaped(&parts.join("\n\n"), TEXT_MAX);
-    let left_out = match context.omitted {
-        0 => return text,
-        1 => "1 alert was left out before this one".to_owned(),
-        count => format!("{count} alerts were left out before this one"),
-    };
-    if !text.is_empty() {
-        text.push_str("\n\n");
+    if let Some(left_out) = story::left_out(context.omitted) {
+        if !text.is_empty() {
+            text.push_str("\n\n");
+        }
+        text.push_str(&format!("_{left_out}_"));
     }
-    text.push_str(&format!("_{left_out}_"));
     text
 }
 
 /// When, of what sort, and from where.
 fn footer(alert: &Alert, context: &Context) -> String {
-    let parts = [
-        story::when(alert),
-        story::sort(alert),
-        format!("by {}", plain::line(&alert.producer)),
-        plain::line(&context.instance),
-    ];
+    let parts = story::origin(alert, context);
     let told: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     markdown::inert(&told.join(" | "), FOOTER_MAX)
 }

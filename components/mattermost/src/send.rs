@@ -4,11 +4,10 @@
 //! post to change is gone, or the server takes no priorities. An alert is not lost for its looks.
 
 use campanile_guest::{
-    Attempt, Fault, HttpError, Message, Outcome, Response, Scope, http, settings,
+    Attempt, Fault, HttpError, Message, OnRelease, Outcome, Response, Scope, http, settings,
 };
 
 use crate::answer;
-use crate::message::ON_RELEASE;
 use crate::request::{self, Address, Server};
 use crate::settings::{Mode, Settings};
 
@@ -102,13 +101,13 @@ enum Previous<'a> {
 
 impl<'a> Previous<'a> {
     fn of(message: &Message, attempt: &'a Attempt) -> Option<Self> {
-        let (_, way) = message.notes.iter().find(|(name, _)| name == ON_RELEASE)?;
+        let way = OnRelease::of_notes(&message.notes)?;
         let previous = attempt.deliveries.first()?.previous.as_deref()?;
         let (post_id, root_id) = answer::parts(previous)?;
-        match way.as_str() {
-            "reply" => Some(Self::Reply { root_id }),
-            "edit" => Some(Self::Edit { post_id }),
-            _ => None,
+        match way {
+            OnRelease::Reply => Some(Self::Reply { root_id }),
+            OnRelease::Edit => Some(Self::Edit { post_id }),
+            OnRelease::New | OnRelease::None => None,
         }
     }
 }

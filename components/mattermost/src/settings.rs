@@ -4,7 +4,7 @@
 //! one may be a credential in the wrong place.
 
 use campanile_guest::settings::{self, Given};
-use campanile_guest::{Descriptor, Fault, Pace, Scope, Severity};
+use campanile_guest::{Descriptor, Fault, OnRelease, Pace, Scope, Severity};
 
 /// The effective settings: the endpoint's, and over them the recipient's.
 #[derive(Debug)]
@@ -31,14 +31,6 @@ pub(crate) struct Settings {
 pub(crate) enum Mode {
     Rest,
     Webhook,
-}
-
-/// What becomes of the message that told of the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnRelease {
-    Reply,
-    Edit,
-    New,
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");

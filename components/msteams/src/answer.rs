@@ -90,8 +90,5 @@ fn verdict(answer: &Response, wait_ms: Option<u32>) -> Outcome {
 /// The word in `{"error":{"code":...}}`, else the status.
 fn code(answer: &Response) -> String {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let word = body.as_ref().and_then(|body| body["error"]["code"].as_str()).unwrap_or_default();
-    let is_word =
-        (1..=64).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_word { word.to_owned() } else { answer.status.to_string() }
+    answer.code(body.as_ref().and_then(|body| body["error"]["code"].as_str()))
 }

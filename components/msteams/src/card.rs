@@ -5,7 +5,7 @@
 //! Source: <https://adaptivecards.io/explorer/>. No `Action.Submit`: webhooks do not have it.
 
 use campanile_guest::card_markdown::escaped;
-use campanile_guest::{Action, Alert, Context, Purpose, Severity, plain, story, uri};
+use campanile_guest::{Action, Alert, Context, Purpose, Severity, story, uri};
 use serde::Serialize;
 
 use crate::settings::Mention;
@@ -128,17 +128,18 @@ fn details(alert: &Alert, context: &Context, bounds: Bounds) -> Vec<Element> {
     if let Some(text) = story::text(alert).filter(|_| bounds.text > 0) {
         parts.push(block(escaped(&text, bounds.text)));
     }
-    let facts: Vec<_> = story::rows(alert)
-        .into_iter()
+    let rows = story::rows(alert);
+    let facts: Vec<_> = rows
+        .iter()
         .filter(|_| bounds.value > 0)
         .take(FACTS_MAX)
-        .map(|(title, value)| Fact { title, value: escaped(&value, bounds.value) })
+        .map(|(title, value)| Fact { title, value: escaped(value, bounds.value) })
         .collect();
     if !facts.is_empty() {
         parts.push(Element::FactSet { facts });
     }
     parts.push(subtle(origin(alert, context)));
-    let labels = story::labels(alert);
+    let labels = story::labels(alert, &rows);
     if !labels.is_empty() && bounds.labels > 0 {
         parts.push(subtle(escaped(&labels, bounds.labels)));
     }
@@ -147,13 +148,7 @@ fn details(alert: &Alert, context: &Context, bounds: Bounds) -> Vec<Element> {
 
 /// When, of what sort, and from where.
 fn origin(alert: &Alert, context: &Context) -> String {
-    let parts = [
-        story::when(alert),
-        story::sort(alert),
-        format!("by {}", plain::line(&alert.producer)),
-        plain::line(&context.instance),
-    ];
-    let parts: Vec<_> = parts
+    let parts: Vec<_> = story::origin(alert, context)
         .iter()
         .filter(|part| !part.is_empty())
         .map(|part| escaped(part, SHORT_MAX / 2))

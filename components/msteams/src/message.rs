@@ -5,13 +5,13 @@
 //! the flow, when our POST was answered long ago: a larger card would be lost without a word.
 
 use campanile_guest::{
-    Action, Alert, Coding, Context, Filling, Formatted, Message, Method, Refusal, Request,
-    Severity, Subject, cut, story,
+    Action, Alert, Coding, Context, Filling, Formatted, Message, Method, OnRelease, Request,
+    Severity, Subject, cut, release, story,
 };
 use serde::Serialize;
 
 use crate::card::{self, Bounds, Element, OpenUrl};
-use crate::settings::{Mention, OnRelease, Settings};
+use crate::settings::{Mention, Settings};
 
 /// The most that a body has, in bytes.
 pub(crate) const BODY_BYTES_MAX: usize = 20_000;
@@ -45,8 +45,7 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     let mut told: Vec<(u32, &Alert)> = Vec::with_capacity(subjects.len());
     for (at, subject) in (0_u32..).zip(subjects) {
         if subject.alert.action == Action::Release && settings.on_release == OnRelease::None {
-            let why = "`on_release` is `none`: that it is over is not told";
-            formatted.skipped.push(Refusal::new(at, why));
+            formatted.skipped.push(release::untold(at));
         } else {
             told.push((at, &subject.alert));
         }
@@ -285,11 +284,7 @@ fn is_called<'a>(mut alerts: impl Iterator<Item = &'a Alert>, settings: &Setting
 }
 
 fn left_out(omitted: u32) -> Option<Element> {
-    match omitted {
-        0 => None,
-        1 => Some(card::remark("1 alert was left out before this one".into())),
-        count => Some(card::remark(format!("{count} alerts were left out before this one"))),
-    }
+    story::left_out(omitted).map(card::remark)
 }
 
 fn written(value: &impl Serialize) -> Vec<u8> {

@@ -4,7 +4,7 @@
 //! path and query of a webhook are credentials.
 
 use campanile_guest::settings::{self, Given};
-use campanile_guest::{Descriptor, Fault, Pace, Scope};
+use campanile_guest::{Descriptor, Fault, OnRelease, Pace, Scope};
 use serde_json::Value;
 
 /// The effective settings: the endpoint's, and over them the recipient's.
@@ -38,15 +38,6 @@ impl Default for CardVersion {
     fn default() -> Self {
         Self("1.4")
     }
-}
-
-/// What a release does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum OnRelease {
-    /// A card of its own, green.
-    #[default]
-    New,
-    None,
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");

@@ -4,8 +4,8 @@
 //! comes to them in `deliver`, as a placeholder, at the one place where the engine fills it in.
 
 use campanile_guest::{
-    Action, Coding, Context, Fault, Filling, Formatted, Message, Method, Refusal, Request, Subject,
-    cut, json, story,
+    Action, Coding, Context, Fault, Filling, Formatted, Message, Method, Request, Subject, cut,
+    json, release, story,
 };
 
 use crate::event;
@@ -30,8 +30,7 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     for (at, subject) in (0_u32..).zip(subjects) {
         let alert = &subject.alert;
         if alert.action == Action::Release && settings.on_release == OnRelease::None {
-            let why = "`on_release` is `none`: that it is over is not told";
-            formatted.skipped.push(Refusal::new(at, why));
+            formatted.skipped.push(release::untold(at));
             continue;
         }
         let notice = story::notice(alert, context.purpose);

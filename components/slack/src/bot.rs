@@ -9,14 +9,14 @@
 mod answer;
 
 use campanile_guest::{
-    Action, Attempt, Certainty, Failure, Fault, Filling, Finding, HttpError, Message, Outcome,
-    Request, Response, Scope, Subject,
+    Action, Attempt, Certainty, Failure, Fault, Filling, Finding, HttpError, Message, OnRelease,
+    Outcome, Request, Response, Scope, Subject,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::message::{JSON, USER_AGENT, bare};
-use crate::settings::{Bot, OnRelease};
+use crate::settings::Bot;
 
 const POST: &str = "chat.postMessage";
 const UPDATE: &str = "chat.update";
@@ -55,7 +55,7 @@ pub(crate) fn head(
     let sender = (bot.username.clone(), bot.icon_emoji.clone());
     match earlier {
         // The sender of a message stays who it was.
-        Some(earlier) if is_release && bot.on_release == OnRelease::Update => {
+        Some(earlier) if is_release && bot.on_release == OnRelease::Edit => {
             note(METHOD, UPDATE);
             let (channel, ts) = (owned(earlier.channel), owned(earlier.root));
             Ok(Head { channel, ts, ..Head::default() })
@@ -76,7 +76,7 @@ pub(crate) fn head(
 }
 
 fn is_answer(is_release: bool, bot: &Bot) -> bool {
-    if is_release { bot.on_release == OnRelease::Thread } else { bot.is_threaded }
+    if is_release { bot.on_release == OnRelease::Reply } else { bot.is_threaded }
 }
 
 /// Hands a message over. Where the message that it changes or answers cannot be changed or answered

@@ -12,7 +12,7 @@
 
 use campanile_guest::{
     Action, Alert, Coding, Context, Fault, Filling, Message, Method, Request, Subject, color,
-    mrkdwn, plain, story,
+    mrkdwn, story,
 };
 use serde::Serialize;
 
@@ -147,6 +147,7 @@ fn details(alert: &Alert, context: &Context) -> Vec<Block> {
         blocks.push(Block::section(Text::plain(&text, SECTION_MAX)));
     }
     let rows = story::rows(alert);
+    let labels = story::labels(alert, &rows);
     if !rows.is_empty() {
         blocks.push(Block::table(rows.into_iter(), VALUE_MAX));
     }
@@ -154,7 +155,6 @@ fn details(alert: &Alert, context: &Context) -> Vec<Block> {
         alert.link.as_deref().and_then(|link| mrkdwn::link(link, "Open the alert", LINK_MAX));
     blocks.extend(page.map(|page| Block::section(Text::markup(page))));
     blocks.push(Block::context(origin(alert, context).into_iter()));
-    let labels = story::labels(alert);
     if !labels.is_empty() {
         blocks.push(Block::context([Text::plain(&labels, LABELS_MAX)].into_iter()));
     }
@@ -163,28 +163,18 @@ fn details(alert: &Alert, context: &Context) -> Vec<Block> {
 
 /// When, of what sort, and from where.
 fn origin(alert: &Alert, context: &Context) -> Vec<Text> {
-    let mut elements = vec![
-        Text::plain(&story::when(alert), SHORT_MAX),
-        Text::plain(&story::sort(alert), SHORT_MAX),
-        Text::plain(&format!("by {}", plain::line(&alert.producer)), SHORT_MAX),
-    ];
-    let instance = plain::line(&context.instance);
+    let [when, sort, producer, instance] = story::origin(alert, context);
+    let short = |text: &String| Text::plain(text, SHORT_MAX);
+    let mut elements: Vec<_> = [when, sort, producer].iter().map(short).collect();
     let home = context.instance_link.as_deref().and_then(|address| {
         mrkdwn::link(address, &mrkdwn::escaped(&instance, SHORT_MAX), INSTANCE_LINK_MAX)
     });
     match home {
         Some(home) => elements.push(Text::markup(home)),
         None if instance.is_empty() => {}
-        None => elements.push(Text::plain(&instance, SHORT_MAX)),
+        None => elements.push(short(&instance)),
     }
-    match context.omitted {
-        0 => {}
-        1 => elements.push(Text::plain("1 alert was left out before this one", SHORT_MAX)),
-        count => {
-            let left_out = format!("{count} alerts were left out before this one");
-            elements.push(Text::plain(&left_out, SHORT_MAX));
-        }
-    }
+    elements.extend(story::left_out(context.omitted).as_ref().map(short));
     elements
 }
 

@@ -4,7 +4,7 @@
 //! the path of a webhook is a credential.
 
 use campanile_guest::settings::{self, Given};
-use campanile_guest::{Descriptor, Fault, Pace, Scope};
+use campanile_guest::{Descriptor, Fault, OnRelease, Pace, Scope};
 
 /// The effective settings: the endpoint's, and over them the recipient's.
 #[derive(Debug)]
@@ -42,17 +42,6 @@ pub(crate) struct Bot {
     /// Whatever is told again of an episode goes into the thread of its first message.
     pub(crate) is_threaded: bool,
     pub(crate) on_release: OnRelease,
-}
-
-/// What tells of a release, where an earlier message told of its engage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnRelease {
-    /// A message of its own.
-    New,
-    /// An answer in the thread of the earlier message.
-    Thread,
-    /// The earlier message, changed. Nobody is notified of that.
-    Update,
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");
@@ -138,8 +127,7 @@ struct OfBot {
 
 fn read_bot(given: &mut Given) -> Result<OfBot, Fault> {
     let (endpoint, recipient) = (Scope::Endpoint, Scope::Recipient);
-    let told =
-        [("new", OnRelease::New), ("thread", OnRelease::Thread), ("update", OnRelease::Update)];
+    let told = [("new", OnRelease::New), ("thread", OnRelease::Reply), ("update", OnRelease::Edit)];
     let expected = "a channel by its id (C...) or its name, without blanks";
     let emoji = "an emoji by its name between colons, such as `:bell:`";
     let api_base = given.url("api_base", endpoint, &["https", "http"])?;
@@ -172,7 +160,7 @@ impl OfBot {
             username: self.username.or(sender).filter(|name| !name.is_empty()),
             icon_emoji: self.icon_emoji,
             is_threaded: self.is_threaded.unwrap_or(false),
-            on_release: self.on_release.unwrap_or(OnRelease::Thread),
+            on_release: self.on_release.unwrap_or(OnRelease::Reply),
         })
     }
 
@@ -261,7 +249,7 @@ mod tests {
         assert!(plain.channel().is_err_and(|fault| fault.scope == Scope::Recipient));
         assert!(plain.authorization().is_err_and(|fault| fault.scope == Scope::Endpoint));
         assert_eq!((plain.username, plain.icon_emoji, plain.is_threaded), (None, None, false));
-        assert_eq!(plain.on_release, OnRelease::Thread);
+        assert_eq!(plain.on_release, OnRelease::Reply);
 
         let set =
             bot(r##","bot_token":"p1","channel":"#ops","username":"me","icon_emoji":":bell:",
@@ -272,7 +260,7 @@ mod tests {
             (set.username.as_deref(), set.icon_emoji.as_deref()),
             (Some("me"), Some(":bell:"))
         );
-        assert_eq!((set.is_threaded, set.on_release), (true, OnRelease::Update));
+        assert_eq!((set.is_threaded, set.on_release), (true, OnRelease::Edit));
         assert_eq!(bot(r#","sender_username":"all of us""#).username.as_deref(), Some("all of us"));
         assert_eq!(bot(r#","channel":"C012AB3CD""#).channel_id(), Some("C012AB3CD"));
 

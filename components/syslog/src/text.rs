@@ -51,11 +51,7 @@ pub(crate) fn ordered(alert: &Alert, context: &Context) -> impl Iterator<Item = 
 
 /// What the producer wrote, how long it lasted, and what was left out; in one line.
 pub(crate) fn rest(alert: &Alert, context: &Context) -> String {
-    let left_out = match context.omitted {
-        0 => None,
-        1 => Some("(1 alert was left out before this one)".to_owned()),
-        count => Some(format!("({count} alerts were left out before this one)")),
-    };
+    let left_out = story::left_out(context.omitted).map(|left_out| format!("({left_out})"));
     let mut rest = line(&alert.text);
     if let Some(over) = story::over(alert) {
         if !rest.is_empty() {

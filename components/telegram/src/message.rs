@@ -9,12 +9,11 @@
 //! The chat, and the message to answer, are added when it is sent.
 
 use campanile_guest::{
-    Action, Alert, Context, Message, Severity, Subject, cut, mrkdwn, plain, story,
-    telegram_html as html,
+    Action, Alert, Context, Message, Severity, Subject, cut, mrkdwn, story, telegram_html as html,
 };
 use serde::Serialize;
 
-use crate::settings::{OnRelease, Settings};
+use crate::settings::Settings;
 
 /// In UTF-16 units of what is shown: Telegram's own.
 pub(crate) const TEXT_MAX: usize = 4096;
@@ -31,8 +30,6 @@ const PARTS_MAX: usize = 3;
 
 /// The note, and the header, that says who is asking; `deliver` is not told by itself.
 pub(crate) const USER_AGENT: &str = "user-agent";
-/// The note that says what becomes of the message that told of the beginning.
-pub(crate) const ON_RELEASE: &str = "on-release";
 /// The key of the body under which the texts of further messages are; not one of Telegram's.
 pub(crate) const MORE: &str = "more";
 
@@ -55,13 +52,7 @@ pub(crate) fn tell(at: u32, subject: &Subject, context: &Context, settings: &Set
     let written = serde_json::to_vec(&body);
     debug_assert!(written.is_ok(), "a message is always JSON: {written:?}");
     let mut notes = vec![(USER_AGENT.to_owned(), context.engine.clone())];
-    let way = match settings.on_release {
-        _ if alert.action != Action::Release || subject.previous.is_none() => None,
-        OnRelease::Reply => Some("reply"),
-        OnRelease::Edit => Some("edit"),
-        OnRelease::New => None,
-    };
-    notes.extend(way.map(|way| (ON_RELEASE.to_owned(), way.to_owned())));
+    notes.extend(settings.on_release.note(subject));
     Message {
         alerts: vec![at],
         summary: mrkdwn::literal(&story::notice(alert, context.purpose), SUMMARY_CHARS_MAX),
@@ -165,25 +156,15 @@ fn details(alert: &Alert, context: &Context, is_html: bool) -> Vec<String> {
     };
     let rows = story::rows(alert);
     let mut lines: Vec<_> = rows.iter().map(|(name, value)| row(name, value, VALUE_MAX)).collect();
-    let labels = story::labels(alert);
+    let labels = story::labels(alert, &rows);
     if !labels.is_empty() {
         lines.push(row("Labels", &labels, LABELS_MAX));
     }
-    let instance = plain::line(&context.instance);
-    let parts = [
-        story::when(alert),
-        story::sort(alert),
-        format!("by {}", plain::line(&alert.producer)),
-        instance,
-    ];
+    let parts = story::origin(alert, context);
     let told = parts.iter().filter(|part| !part.is_empty());
     let told: Vec<_> = told.map(|part| html::inert(part, SHORT_MAX)).collect();
     lines.push(format!("<i>{}</i>", told.join(", ")));
-    match context.omitted {
-        0 => {}
-        1 => lines.push("<i>1 alert was left out before this one</i>".to_owned()),
-        count => lines.push(format!("<i>{count} alerts were left out before this one</i>")),
-    }
+    lines.extend(story::left_out(context.omitted).map(|left_out| format!("<i>{left_out}</i>")));
     lines
 }
 

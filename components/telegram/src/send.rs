@@ -8,13 +8,13 @@
 //! most.
 
 use campanile_guest::{
-    Attempt, Failure, Fault, HttpError, Message, Outcome, Proof, Response, Verdict, http,
-    telegram_html as html,
+    Attempt, Failure, Fault, HttpError, Message, OnRelease, Outcome, Proof, Response, Verdict,
+    http, telegram_html as html,
 };
 use serde_json::{Map, Value};
 
 use crate::answer::{self, Said};
-use crate::message::{MORE, ON_RELEASE, TEXT_MAX, USER_AGENT};
+use crate::message::{MORE, TEXT_MAX, USER_AGENT};
 use crate::request::{Bot, Target};
 use crate::settings::{Chat, Settings};
 
@@ -33,7 +33,8 @@ pub(crate) fn send(
     let topic = settings.message_thread_id;
     let mut sending =
         Sending { bot, body, chat, topic, attempt, is_moved: None, is_plain: false, warning: None };
-    let outcome = sending.parts(more.as_ref().and_then(Value::as_array), note(ON_RELEASE));
+    let way = OnRelease::of_notes(&message.notes);
+    let outcome = sending.parts(more.as_ref().and_then(Value::as_array), way);
     Ok(sending.finished(outcome))
 }
 
@@ -53,7 +54,7 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// Whatever is not there yet, of the text and of what else is to be told.
-    fn parts(&mut self, more: Option<&Vec<Value>>, way: Option<&str>) -> Outcome {
+    fn parts(&mut self, more: Option<&Vec<Value>>, way: Option<OnRelease>) -> Outcome {
         let mut sent = match self.attempt.carry.as_deref().and_then(Sent::read) {
             Some(sent) => sent,
             None => match Sent::first(self.first(way)) {
@@ -85,11 +86,11 @@ impl Sending<'_> {
     }
 
     /// The message itself, or the change of the one that told of the beginning.
-    fn first(&mut self, way: Option<&str>) -> Outcome {
+    fn first(&mut self, way: Option<OnRelease>) -> Outcome {
         let previous = self.attempt.deliveries.first().and_then(|one| one.previous.as_deref());
         let previous = previous.and_then(answer::parts).filter(|one| is_in(self.chat, one.0));
         match way.zip(previous) {
-            Some(("edit", (_, message_id))) => {
+            Some((OnRelease::Edit, (_, message_id))) => {
                 let answer = self.edit(message_id);
                 if let Ok(answer) = &answer
                     && Said::read(answer).may_not_edit()

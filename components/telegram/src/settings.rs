@@ -6,7 +6,7 @@
 use std::fmt;
 
 use campanile_guest::settings::{self, Given};
-use campanile_guest::{Descriptor, Fault, Pace, Scope};
+use campanile_guest::{Descriptor, Fault, OnRelease, Pace, Scope};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
@@ -33,14 +33,6 @@ pub(crate) enum Chat {
     Id(i64),
     /// With its `@`.
     Name(String),
-}
-
-/// What becomes of the message that told of the beginning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnRelease {
-    Reply,
-    Edit,
-    New,
 }
 
 const ENDPOINT_SCHEMA: &str = include_str!("endpoint.schema.json");

@@ -168,11 +168,7 @@ fn why(answer: &Response) -> Failure {
 
 /// TheHive's word where the body has one, else the status.
 fn code(answer: &Response) -> String {
-    let body = body(answer);
-    let word = body["type"].as_str().unwrap_or_default();
-    let is_word =
-        (1..=64).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if is_word { word.to_owned() } else { answer.status.to_string() }
+    answer.code(body(answer)["type"].as_str())
 }
 
 /// `null` where it is no JSON.

@@ -7,7 +7,7 @@
 //! once, and another when the condition is raised again after its end.
 
 use campanile_guest::{
-    Action, Alert, Context, Formatted, Message, Purpose, Refusal, Severity, Subject, cut, plain,
+    Action, Alert, Context, Formatted, Message, Purpose, Severity, Subject, cut, plain, release,
     story,
 };
 use serde::Serialize;
@@ -42,8 +42,7 @@ pub(crate) fn pack(subjects: &[Subject], context: &Context, settings: &Settings)
     let mut formatted = Formatted { messages: vec![], skipped: vec![], rejected: vec![] };
     for (at, subject) in (0_u32..).zip(subjects) {
         if subject.alert.action == Action::Release && settings.on_release == OnRelease::None {
-            let why = "`on_release` is `none`: that it is over is not told";
-            formatted.skipped.push(Refusal::new(at, why));
+            formatted.skipped.push(release::untold(at));
         } else {
             formatted.messages.push(message(at, subject, context, settings));
         }
@@ -203,7 +202,7 @@ fn description(
     alert: &Alert,
     context: &Context,
     headline: &str,
-    rows: &[(&str, String)],
+    rows: &[(&'static str, String)],
 ) -> String {
     let mut head = ["**", &escaped(headline, VALUE_MAX), "**\n\n"].concat();
     if let Some(over) = story::over(alert) {
@@ -229,7 +228,7 @@ fn description(
     if context.omitted > 0 {
         row("Alerts left out before this one", &context.omitted.to_string());
     }
-    let labels = story::labels(alert);
+    let labels = story::labels(alert, rows);
     if !labels.is_empty() {
         for part in ["\nLabels: ", &escaped(&labels, LABELS_MAX), "\n"] {
             tail.push_str(part);

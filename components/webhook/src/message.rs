@@ -236,14 +236,8 @@ mod tests {
     fn an_alert_gives_the_same_bytes_at_any_position() {
         for payload in ["ntopng", "native", "standard_webhooks", "alertmanager_v4", "ecs"] {
             let text = format!(r#"{{"url":"http://h","payload":"{payload}","max_alerts":1}}"#);
-            let other = of_ntopng(300);
-            let alone = packed(&[of_ntopng(100)], &text).messages.remove(0);
-            let batch = [other.clone(), of_ntopng(100), other, of_ntopng(100)];
-            for at in [1, 3] {
-                let message = packed(&batch, &text).messages.remove(at);
-                assert_eq!(message.body, alone.body, "{payload}, position {at}");
-                assert_eq!(message.summary, alone.summary);
-            }
+            let format = |subjects: Vec<_>| packed(&subjects, &text);
+            samples::assert_equal_anywhere(format, samples::whole);
         }
     }
 

@@ -6,7 +6,7 @@
 
 use campanile_guest::{
     Action, Alert, Coding, Context, Filling, Formatted, Message, Method, Request, Severity,
-    Subject, cut, plain, story,
+    Subject, cut, story,
 };
 use serde::Serialize;
 
@@ -134,12 +134,9 @@ impl Open {
         if self.calls {
             content.push_str(calls);
         }
-        match omitted {
-            0 => {}
-            1 => content.push_str("1 alert was left out before this one\n"),
-            count => {
-                content.push_str(&format!("{count} alerts were left out before this one\n"));
-            }
+        if let Some(left_out) = story::left_out(omitted) {
+            content.push_str(&left_out);
+            content.push('\n');
         }
         content.push_str(&self.content);
         let none: &[String] = &[];
@@ -238,10 +235,11 @@ fn section(alert: &Alert, context: &Context, sort: Sort, bounds: &Bounds, room: 
             (Sort::MarkdownV2 | Sort::Text, name) => format!("{name}: {value}"),
         });
     };
-    for (name, value) in story::rows(alert) {
-        row(name, shown(&value, bounds.value));
+    let rows = story::rows(alert);
+    for (name, value) in &rows {
+        row(name, shown(value, bounds.value));
     }
-    let labels = story::labels(alert);
+    let labels = story::labels(alert, &rows);
     if !labels.is_empty() {
         row("Labels", shown(&labels, bounds.labels));
     }
@@ -267,8 +265,7 @@ fn section(alert: &Alert, context: &Context, sort: Sort, bounds: &Bounds, room: 
 
 /// When, of what sort, and from where.
 fn meta(alert: &Alert, context: &Context) -> String {
-    let producer = format!("by {}", plain::line(&alert.producer));
-    let parts = [story::when(alert), story::sort(alert), producer, plain::line(&context.instance)];
+    let parts = story::origin(alert, context);
     let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join(", ")
 }

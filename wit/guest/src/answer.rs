@@ -10,6 +10,8 @@ use crate::{
 /// The most of an answer's body that goes into a detail, in bytes.
 const EXCERPT_BYTES_MAX: usize = 256;
 
+const CODE_BYTES_MAX: usize = 64;
+
 impl Response {
     /// The first header of this name; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -27,6 +29,16 @@ impl Response {
         let text = cut::bytes(text.trim(), EXCERPT_BYTES_MAX);
         let blank = if text.is_empty() { "" } else { ": " };
         format!("answered {}{blank}{text}", self.status)
+    }
+
+    /// What a failure is coded with: the `word` that the service has for it, if it is one of letters
+    /// and digits, else the status.
+    pub fn code(&self, word: Option<&str>) -> String {
+        let is_word = |word: &&str| {
+            (1..=CODE_BYTES_MAX).contains(&word.len())
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        };
+        word.filter(is_word).map_or_else(|| self.status.to_string(), str::to_owned)
     }
 
     /// The body is all that the service sent.
@@ -111,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_read_by_its_first_header_and_quoted_by_the_beginning_of_its_body() {
+    fn an_answer_is_read_by_its_first_header_quoted_by_its_beginning_and_coded_by_its_word() {
         let answer = |headers: &[(&str, &str)], body: &[u8]| Response {
             status: 503,
             headers: headers
@@ -131,5 +143,18 @@ mod tests {
         assert_eq!(odd.retry_after_ms(0), None);
         assert_eq!(odd.excerpt(), "answered 503: no\u{fffd}");
         assert_eq!(answer(&[], b"").excerpt(), "answered 503");
+
+        let long = "x".repeat(65);
+        let table = [
+            (Some("InvalidInput2"), "InvalidInput2"),
+            (Some(&long[1..]), &long[1..]),
+            (Some(&long), "503"),
+            (Some("no blanks"), "503"),
+            (Some(""), "503"),
+            (None, "503"),
+        ];
+        for (word, expected) in table {
+            assert_eq!(odd.code(word), expected, "{word:?}");
+        }
     }
 }

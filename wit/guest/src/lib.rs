@@ -23,6 +23,7 @@ pub mod native;
 mod outcome;
 pub mod plain;
 pub mod raw;
+pub mod release;
 pub mod retry_after;
 pub mod rfc5424;
 #[cfg(not(target_family = "wasm"))]
@@ -42,6 +43,8 @@ pub use bindings::exports::campanile::endpoint::kind::{
 
 pub use alerts::{Action, Alert, AutonomousSystem, Flow, Instant, Party, Severity, Traffic};
 pub use http::{Coding, Ending, Filling, HttpError, Method, Request, Response};
+
+pub use release::OnRelease;
 
 /// Makes the unit struct, which implements [`Kind`], what this component exports.
 ///

@@ -21,6 +21,11 @@ pub fn line(text: &str) -> String {
     line
 }
 
+/// The same of a text that nobody else needs.
+pub(crate) fn of_one_line(text: String) -> String {
+    if is_line(&text) { text } else { line(&text) }
+}
+
 /// As most texts are: printable ASCII, and single blanks between words.
 fn is_line(text: &str) -> bool {
     let mut before = b' ';

@@ -1,6 +1,9 @@
 //! What the tests of components tell about: one plain alert, and one that is full of a text.
 
-use crate::{Action, Alert, Context, Flow, Instant, Party, Purpose, Severity, Traffic};
+use crate::{
+    Action, Alert, Context, Flow, Formatted, Instant, Message, Party, Purpose, Severity, Subject,
+    Traffic,
+};
 
 pub fn context() -> Context {
     Context {
@@ -104,4 +107,48 @@ pub fn instant(hour: u64, minute: u64) -> Instant {
     let at = format!("2026-11-24T{hour:02}:{minute:02}:00.000");
     let unix_ms = 1_795_478_400_000 + (hour * 60 + minute) * 60_000;
     Instant { unix_ms, utc: format!("{at}Z"), local: format!("{at}+00:00") }
+}
+
+/// An alert becomes the same bytes alone and at any position among others. `told`: what a message
+/// says of each of its alerts. One that tells of a single alert is the same in all.
+pub fn assert_equal_anywhere(
+    format: impl Fn(Vec<Subject>) -> Formatted,
+    told: impl Fn(&Message) -> Vec<Vec<u8>>,
+) {
+    let of = |alert: Alert| Subject { alert, previous: None };
+    let other = Alert {
+        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5T".into(),
+        fingerprint: "11".repeat(16),
+        episode: "01JD8Q5W3V9T6Z0M4K2N7P1R5T".into(),
+        raw: r#"{"other":1}"#.into(),
+        ..filled("other")
+    };
+    let (one, other) = (of(alert()), of(other));
+    let parts = |subjects: Vec<Subject>| {
+        let count = subjects.len();
+        let mut parts = vec![];
+        for message in format(subjects).messages {
+            let at: Vec<_> = (0_u32..).skip(parts.len()).take(message.alerts.len()).collect();
+            assert_eq!(message.alerts, at, "in order");
+            let told = told(&message);
+            assert_eq!(told.len(), message.alerts.len(), "{}", message.summary);
+            let whole = (told.len() == 1).then(|| Message { alerts: vec![], ..message });
+            let texts = told.iter().map(|part| String::from_utf8_lossy(part).into_owned());
+            parts.extend(texts.map(|text| (text, whole.clone())));
+        }
+        assert_eq!(parts.len(), count, "each is told");
+        parts
+    };
+    let alone = parts(vec![one.clone()]).remove(0);
+    let batch = parts(vec![other.clone(), one.clone(), other, one]);
+    for (at, (text, whole)) in [(1, &batch[1]), (3, &batch[3])] {
+        assert_eq!(*text, alone.0, "at {at}");
+        assert!(whole.is_none() || *whole == alone.1, "at {at}: {whole:?}, alone {:?}", alone.1);
+    }
+    assert_ne!(batch[0].0, alone.0, "what differs");
+}
+
+/// What a message says of its one alert: all of it.
+pub fn whole(message: &Message) -> Vec<Vec<u8>> {
+    vec![message.body.clone()]
 }

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::{Fault, Scope};
 
+/// Most kinds have fewer settings.
+const KNOWN_USUAL: usize = 24;
+
 /// The effective settings, the endpoint's and over them the recipient's, as far as they are not
 /// taken yet.
 #[derive(Debug)]
@@ -27,7 +30,7 @@ impl Given {
     pub fn read(text: &str) -> Result<Self, Fault> {
         let expected = || Fault::new(Scope::Endpoint, "settings", "expected a JSON object");
         let settings = serde_json::from_str(text).map_err(|_| expected())?;
-        Ok(Self { settings, known: vec![] })
+        Ok(Self { settings, known: Vec::with_capacity(KNOWN_USUAL) })
     }
 
     /// The setting by any rule; `None`: it is not set. `read` says what it expected.

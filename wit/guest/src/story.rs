@@ -4,7 +4,9 @@
 //!
 //! Not here: the markup of a service, and how much fits there.
 
-use crate::{Action, Alert, Flow, Instant, Party, Purpose, Severity, cut, plain, span};
+use std::{iter, mem};
+
+use crate::{Action, Alert, Context, Flow, Instant, Party, Purpose, Severity, cut, plain, span};
 
 /// The kind of entity that an alert about a network interface has.
 const INTERFACE: &str = "interface";
@@ -114,7 +116,7 @@ pub fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
         rows.push(("Interface", name.clone()));
     }
     for (_, value) in &mut rows {
-        *value = plain::line(value);
+        *value = plain::of_one_line(mem::take(value));
     }
     rows.retain(|(_, value)| !value.is_empty());
     rows
@@ -122,33 +124,63 @@ pub fn rows(alert: &Alert) -> Vec<(&'static str, String)> {
 
 /// "security/low_goodput, score 120".
 pub fn sort(alert: &Alert) -> String {
-    plain::line(&format!("{}/{}, score {}", alert.category, alert.alert_type, alert.score))
+    plain::of_one_line(format!("{}/{}, score {}", alert.category, alert.alert_type, alert.score))
 }
 
-/// "mount=/var, rack=b7": what title, text and rows do not tell already; empty where there is none.
-pub fn labels(alert: &Alert) -> String {
+/// When, of what sort, and from where: what stands in small letters beside an alert. A part that
+/// there is nothing to say of is empty.
+pub fn origin(alert: &Alert, context: &Context) -> [String; 4] {
+    let producer = format!("by {}", plain::line(&alert.producer));
+    [when(alert), sort(alert), producer, plain::line(&context.instance)]
+}
+
+/// How many alerts were left out before this one; `None` if none was.
+pub fn left_out(omitted: u32) -> Option<String> {
+    match omitted {
+        0 => None,
+        1 => Some("1 alert was left out before this one".to_owned()),
+        count => Some(format!("{count} alerts were left out before this one")),
+    }
+}
+
+/// "mount=/var, rack=b7": what title, text and `rows` do not tell already; empty where there is none.
+pub fn labels(alert: &Alert, rows: &[(&'static str, String)]) -> String {
     let is_of_ntopng = alert.producer == "ntopng";
-    let vlan = alert.flow.as_ref().and_then(|flow| flow.vlan).map(|vlan| vlan.to_string());
-    let told = told(alert);
-    let mut labels = vec![];
+    let vlan = alert.flow.as_ref().and_then(|flow| flow.vlan);
+    let is_protocol = |name: &str, value: &str| {
+        name == "vlan" && vlan.is_some_and(|vlan| value == vlan.to_string())
+    };
+    let mut already = None;
+    let mut labels = String::new();
     for (name, value) in &alert.labels {
-        let is_internal = is_of_ntopng && INTERNAL.contains(&name.as_str());
-        let is_protocol = is_of_ntopng && name == "vlan" && vlan.as_ref() == Some(value);
+        let is_known =
+            is_of_ntopng && (INTERNAL.contains(&name.as_str()) || is_protocol(name, value));
+        if value.is_empty() || is_known {
+            continue;
+        }
         let line = plain::line(value);
         let is_long = line.chars().nth(TOLD_CHARS_MIN - 1).is_some();
-        let is_told = is_long && told.iter().any(|text| holds(text, &line));
-        if !(value.is_empty() || is_internal || is_protocol || is_told) {
-            labels.push(format!("{name}={value}"));
+        if is_long && holds(already.get_or_insert_with(|| told(alert, rows)), &line) {
+            continue;
         }
+        if !labels.is_empty() {
+            labels.push_str(", ");
+        }
+        labels.extend([name, "=", value]);
     }
-    plain::line(&labels.join(", "))
+    plain::of_one_line(labels)
 }
 
-/// What a reader has seen before the labels.
-fn told(alert: &Alert) -> Vec<String> {
+/// What a reader has seen before the labels: lines, in which no value of a label can go on from one
+/// to the next.
+fn told(alert: &Alert, rows: &[(&'static str, String)]) -> String {
+    let mut told = title(alert);
     let text = plain::line(cut::chars(&alert.text, TOLD_TEXT_CHARS_MAX));
-    let rows = rows(alert).into_iter().map(|(_, value)| value);
-    [title(alert), text].into_iter().chain(rows).collect()
+    for line in iter::once(&text).chain(rows.iter().map(|(_, value)| value)) {
+        told.push('\n');
+        told.push_str(line);
+    }
+    told
 }
 
 /// As a word or as words of its own.
@@ -186,7 +218,7 @@ fn whom(alert: &Alert) -> String {
             _ => alert.entity_value.clone(),
         },
     };
-    plain::line(&whom)
+    plain::of_one_line(whom)
 }
 
 /// The text names whom it is about before anything else, by address or by name; of a flow both
@@ -246,17 +278,24 @@ fn is_of_name(one: char) -> bool {
 
 /// "192.0.2.1:443 (web-1, CH, attacker)".
 fn party(party: &Party) -> String {
-    let mut about: Vec<&str> = vec![];
-    about.extend(party.name.as_deref().filter(|name| *name != party.ip));
-    about.extend(party.country.as_deref());
+    let mut told = address(party);
     let roles = [
         (party.is_attacker, "attacker"),
         (party.is_victim, "victim"),
         (party.is_blacklisted, "blacklisted"),
     ];
-    about.extend(roles.iter().filter(|(is_so, _)| *is_so).map(|(_, role)| *role));
-    let address = address(party);
-    if about.is_empty() { address } else { format!("{address} ({})", about.join(", ")) }
+    let name = party.name.as_deref().filter(|name| *name != party.ip);
+    let about = name.into_iter().chain(party.country.as_deref());
+    let about = about.chain(roles.into_iter().filter(|(is_so, _)| *is_so).map(|(_, role)| role));
+    let mut mark = " (";
+    for one in about {
+        told.extend([mark, one]);
+        mark = ", ";
+    }
+    if mark == ", " {
+        told.push(')');
+    }
+    told
 }
 
 /// The entity is this host: by its address, by that and ntopng's VLAN, or by its name.
@@ -278,7 +317,7 @@ fn address(party: &Party) -> String {
 fn protocol(flow: &Flow) -> String {
     let mut protocol = flow.transport.clone();
     if let Some(application) = &flow.application {
-        protocol.push_str(&format!(", {application}"));
+        protocol.extend([", ", application]);
     }
     // VLAN 0 is none.
     if let Some(vlan) = flow.vlan.filter(|vlan| *vlan > 0) {
@@ -333,7 +372,7 @@ mod tests {
             alert.producer = producer.into();
             alert.labels = vec![(name.into(), value.into())];
             let expected = if is_shown { format!("{name}={value}") } else { String::new() };
-            assert_eq!(labels(&alert), expected, "{producer} {name}={value}");
+            assert_eq!(labels(&alert, &rows(&alert)), expected, "{producer} {name}={value}");
         }
     }
 
@@ -343,14 +382,14 @@ mod tests {
         flow.producer = "ntopng".into();
         let vlan = |value: &str| ("vlan".to_owned(), value.to_owned());
         flow.labels = vec![("info".into(), "web.example".into()), vlan("4095")];
-        assert_eq!(labels(&flow), "");
+        assert_eq!(labels(&flow, &rows(&flow)), "");
         flow.labels = vec![vlan("409"), ("info".into(), "b.example".into())];
-        assert_eq!(labels(&flow), "vlan=409, info=b.example");
+        assert_eq!(labels(&flow, &rows(&flow)), "vlan=409, info=b.example");
         let mut long = alert();
         long.labels = vec![("query".into(), "a.example".into())];
         long.text = format!("{} a.example", "x".repeat(TOLD_TEXT_CHARS_MAX - 10));
-        assert_eq!(labels(&long), "");
+        assert_eq!(labels(&long, &rows(&long)), "");
         long.text.insert(0, 'x');
-        assert_eq!(labels(&long), "query=a.example");
+        assert_eq!(labels(&long, &rows(&long)), "query=a.example");
     }
 }

@@ -1,4 +1,4 @@
-use campanile_guest::samples::{alert, context, filled, instant};
+use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, instant};
 use campanile_guest::{Kind, Purpose};
 use serde_json::Value;
 
@@ -156,6 +156,16 @@ fn check(embeds: &[Value]) {
         }
     }
     assert!(sum <= UNITS_MAX, "{sum}");
+}
+
+#[test]
+fn an_alert_gives_the_same_embed_at_any_position() {
+    let format = |subjects| Discord::format(subjects, context()).expect("formatted");
+    let embeds = |message: &Message| {
+        let embeds = body(message)["embeds"].as_array().cloned().expect("embeds");
+        embeds.iter().map(|embed| embed.to_string().into_bytes()).collect()
+    };
+    assert_equal_anywhere(format, embeds);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use campanile_guest::Owed;
-use campanile_guest::samples::{alert, context, instant};
+use campanile_guest::samples::{alert, assert_equal_anywhere, context, instant};
 use serde_json::Value;
 
 use super::*;
@@ -57,12 +57,15 @@ fn alerts_go_together_in_order_as_far_as_they_fit() {
 
 #[test]
 fn an_alert_gives_the_same_line_at_any_position() {
+    let settings = settings::read(r#"{"folder":"alerts"}"#).expect("settings");
+    let format = |subjects: Vec<_>| pack(&subjects, &context(), &settings);
+    let lines = |message: &Message| {
+        message.body.split_inclusive(|&byte| byte == b'\n').map(<[u8]>::to_vec).collect()
+    };
+    assert_equal_anywhere(format, lines);
     let alone = packed(&[subject("x")], "{}").remove(0);
     assert_eq!((alone.summary.as_str(), alone.repeat_safe_ms), ("x", u32::MAX));
     let batch = packed(&[subject("other"), subject("x"), subject("x")], "{}").remove(0);
-    let text = String::from_utf8(batch.body).expect("text");
-    let lines: Vec<_> = text.split_inclusive('\n').collect();
-    assert_eq!([lines[1].as_bytes(), lines[2].as_bytes()], [&alone.body, &alone.body]);
     assert_eq!(batch.summary, "other and 2 more");
 }
 

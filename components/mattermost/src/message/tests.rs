@@ -1,5 +1,5 @@
-use campanile_guest::samples::{alert, context, filled};
-use campanile_guest::{Formatted, Kind, Purpose};
+use campanile_guest::Kind;
+use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, whole};
 use serde_json::Value;
 
 use super::*;
@@ -57,13 +57,9 @@ fn whatever_an_alert_holds_it_comes_out_as_text_within_every_limit() {
 
 #[test]
 fn equal_alerts_give_equal_bytes_at_any_position() {
-    let other = filled("other");
-    let alone = formatted(&[alert()]).messages.remove(0);
-    let batch = formatted(&[other.clone(), alert(), other, alert()]).messages;
-    for at in [1, 3] {
-        assert_eq!(batch[at].alerts, [u32::try_from(at).expect("small")]);
-        assert_eq!((&batch[at].body, &batch[at].summary), (&alone.body, &alone.summary));
-    }
+    let context = || Context { settings: format!("{{{CHANNEL}}}"), ..context() };
+    let format = |subjects| Mattermost::format(subjects, context()).expect("messages");
+    assert_equal_anywhere(format, whole);
 }
 
 #[test]
@@ -81,7 +77,7 @@ fn how_the_first_post_is_met_is_noted_for_what_is_over_and_for_nothing_else() {
         let previous = has_previous.then(|| "p".repeat(26));
         let subject = Subject { alert: alert.clone(), previous };
         let message = tell(0, &subject, &context(), &settings.expect("settings"));
-        let noted = message.notes.iter().find(|(name, _)| name == ON_RELEASE);
+        let noted = message.notes.iter().find(|(name, _)| name == "on-release");
         assert_eq!(noted.map(|(_, way)| way.as_str()), expected, "{way}");
     }
 }
@@ -122,11 +118,4 @@ fn told(alert: &Alert, mode: &str) -> Value {
     let message = tell(0, &subject, &context(), &settings);
     assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
     serde_json::from_slice(&message.body).expect("JSON")
-}
-
-fn formatted(alerts: &[Alert]) -> Formatted {
-    let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
-    let context =
-        Context { settings: format!("{{{CHANNEL}}}"), purpose: Purpose::Live, ..context() };
-    Mattermost::format(subjects.collect(), context).expect("messages")
 }

@@ -169,12 +169,8 @@ fn a_release_is_left_out_where_nobody_wants_it() {
 
 #[test]
 fn equal_alerts_give_equal_bytes_at_any_position() {
-    let other = filled("other");
-    let alone = tell(&[alert()], "{}").messages.remove(0);
-    let batch = tell(&[other.clone(), alert(), other, alert()], "{}").messages;
-    for at in [1, 3] {
-        assert_eq!((&batch[at].body, &batch[at].notes), (&alone.body, &alone.notes));
-    }
+    let format = |subjects| PagerDuty::format(subjects, context()).expect("messages");
+    samples::assert_equal_anywhere(format, samples::whole);
 }
 
 fn told(alert: &Alert, text: &str) -> Value {

@@ -1,10 +1,12 @@
-use campanile_guest::{Formatted, Kind, Party, Purpose, Subject};
+use campanile_guest::{Kind, Party, Purpose, Subject};
 use serde_json::Value;
 
 use super::*;
 use crate::blocks::{ELEMENTS_MAX, HEADER_MAX};
 use crate::{Slack, settings};
-use campanile_guest::samples::{alert, context, filled, instant, party};
+use campanile_guest::samples::{
+    alert, assert_equal_anywhere, context, filled, instant, party, whole,
+};
 
 #[test]
 fn a_release_says_that_it_is_over_since_when_and_how_long_it_lasted() {
@@ -251,13 +253,8 @@ fn whatever_an_alert_holds_it_comes_out_as_text_within_every_limit() {
 
 #[test]
 fn equal_alerts_give_equal_bytes_at_any_position() {
-    let other = filled("other");
-    let alone = formatted(&[alert()]).messages.remove(0);
-    let batch = formatted(&[other.clone(), alert(), other, alert()]).messages;
-    for at in [1, 3] {
-        assert_eq!(batch[at].alerts, [u32::try_from(at).expect("small")]);
-        assert_eq!((&batch[at].body, &batch[at].summary), (&alone.body, &alone.summary));
-    }
+    let format = |subjects| Slack::format(subjects, context()).expect("messages");
+    assert_equal_anywhere(format, whole);
 }
 
 #[test]
@@ -302,9 +299,4 @@ fn told(alert: &Alert, text: &str) -> Value {
     let message = tell(0, &subject, &context(), &settings).expect("a message");
     assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
     serde_json::from_slice(&message.body).expect("JSON")
-}
-
-fn formatted(alerts: &[Alert]) -> Formatted {
-    let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
-    Slack::format(subjects.collect(), context()).expect("messages")
 }

@@ -122,6 +122,11 @@ fn an_alert_has_the_same_bytes_wherever_it_stands() {
     let subject =
         |text: &str| Subject { alert: Alert { text: text.into(), ..alert() }, previous: None };
     let (first, second) = (subject("one"), subject("two \u{e9}"));
+    for format in FORMATS {
+        let settings = settings_of("udp://h:1", format, 4096);
+        let format = |subjects: Vec<_>| tell(&subjects, &context(), &settings);
+        samples::assert_equal_anywhere(format, samples::whole);
+    }
     for server in ["udp://h:1", "tcp://h:1", "tls://h:1"] {
         for format in FORMATS {
             let settings = settings_of(server, format, 4096);

@@ -1,5 +1,5 @@
-use campanile_guest::samples::{alert, context, filled};
-use campanile_guest::{Formatted, Kind, Purpose};
+use campanile_guest::Kind;
+use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, whole};
 use serde_json::Value;
 
 use super::*;
@@ -129,13 +129,9 @@ fn what_the_producer_wrote_makes_room_for_all_else() {
 
 #[test]
 fn equal_alerts_give_equal_bytes_at_any_position() {
-    let other = filled("other");
-    let alone = formatted(&[alert()]).messages.remove(0);
-    let batch = formatted(&[other.clone(), alert(), other, alert()]).messages;
-    for at in [1, 3] {
-        assert_eq!(batch[at].alerts, [u32::try_from(at).expect("small")]);
-        assert_eq!((&batch[at].body, &batch[at].summary), (&alone.body, &alone.summary));
-    }
+    let context = || Context { settings: r#"{"chat_id":5}"#.into(), ..context() };
+    let format = |subjects| Telegram::format(subjects, context()).expect("messages");
+    assert_equal_anywhere(format, whole);
 }
 
 #[test]
@@ -153,7 +149,7 @@ fn how_the_first_message_is_met_is_noted_for_what_is_over_and_for_nothing_else()
         let previous = has_previous.then(|| "5:7".to_owned());
         let subject = Subject { alert: alert.clone(), previous };
         let message = tell(0, &subject, &context(), &settings);
-        let noted = message.notes.iter().find(|(name, _)| name == ON_RELEASE);
+        let noted = message.notes.iter().find(|(name, _)| name == "on-release");
         assert_eq!(noted.map(|(_, way)| way.as_str()), expected, "{way}");
         assert_eq!(message.repeat_safe_ms, 0);
     }
@@ -200,11 +196,4 @@ fn told(alert: &Alert, text: &str) -> Value {
     let message = tell(0, &subject, &context(), &settings);
     assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
     serde_json::from_slice(&message.body).expect("JSON")
-}
-
-fn formatted(alerts: &[Alert]) -> Formatted {
-    let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
-    let context =
-        Context { settings: r#"{"chat_id":5}"#.into(), purpose: Purpose::Live, ..context() };
-    Telegram::format(subjects.collect(), context).expect("messages")
 }

@@ -1,4 +1,6 @@
-use campanile_guest::samples::{alert, context, filled, instant, party};
+use campanile_guest::samples::{
+    alert, assert_equal_anywhere, context, filled, instant, party, whole,
+};
 use campanile_guest::{Instant, Kind, Party};
 
 use super::*;
@@ -175,14 +177,8 @@ fn whatever_an_alert_holds_it_comes_out_as_text() {
 
 #[test]
 fn equal_alerts_give_equal_bytes_at_any_position() {
-    let of = |alert: &Alert| Subject { alert: alert.clone(), previous: None };
-    let other = filled("other");
-    let alone = TheHive::format(vec![of(&alert())], context()).expect("one").messages.remove(0);
-    let batch = vec![of(&other), of(&alert()), of(&other), of(&alert())];
-    let batch = TheHive::format(batch, context()).expect("all").messages;
-    for at in [1, 3] {
-        assert_eq!((&batch[at].body, &batch[at].notes), (&alone.body, &alone.notes));
-    }
+    let format = |subjects| TheHive::format(subjects, context()).expect("messages");
+    assert_equal_anywhere(format, whole);
 }
 
 #[test]
