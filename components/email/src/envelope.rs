@@ -42,11 +42,14 @@ impl Envelope {
 
     /// No address that can be read has a blank or a line break in it.
     pub(crate) fn to_notes(&self) -> Vec<(String, String)> {
-        let of_one = |one: &Recipient| format!("{} {}", one.place, one.address);
-        let recipients: Vec<_> = self.recipients.iter().map(of_one).collect();
+        let mut recipients = String::with_capacity(64 * self.recipients.len());
+        for Recipient { place, address } in &self.recipients {
+            let mark = if recipients.is_empty() { "" } else { "\n" };
+            recipients.extend([mark, place, " ", address]);
+        }
         vec![
             (FROM.into(), self.from.clone()),
-            (RECIPIENTS.into(), recipients.join("\n")),
+            (RECIPIENTS.into(), recipients),
             (TIME_MS.into(), self.time_ms.to_string()),
         ]
     }

@@ -44,13 +44,21 @@ pub(crate) fn root(alerts: &[&Alert], settings: &Settings) -> Option<String> {
 pub(crate) fn boundary(alerts: &[&Alert]) -> String {
     let id = alerts.first().map(|alert| atom(&alert.id)).unwrap_or_default();
     // RFC 2046, 5.1.1: at most 70 characters, and only some.
-    let id: String = id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
-    format!("=_{id}_{}", alerts.len())
+    let mut boundary = String::with_capacity(70);
+    boundary.push_str("=_");
+    boundary.extend(id.chars().filter(char::is_ascii_alphanumeric).take(40));
+    boundary.push('_');
+    boundary.push_str(&alerts.len().to_string());
+    boundary
 }
 
 /// Letters and digits as they are, all else as its code between dashes, so that no two texts give
 /// the same.
 fn atom(text: &str) -> String {
+    // As ids are.
+    if text.bytes().all(|one| one.is_ascii_alphanumeric()) {
+        return text.to_owned();
+    }
     let mut atom = String::with_capacity(text.len());
     for one in text.chars() {
         if one.is_ascii_alphanumeric() {
