@@ -13,5 +13,7 @@ pub mod helper;
 pub mod key_command;
 pub mod link;
 pub mod monitor;
+pub mod owned;
 pub mod role;
+pub mod shell;
 pub mod user;

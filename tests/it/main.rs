@@ -28,6 +28,7 @@ mod schemathesis;
 mod secrets;
 mod services;
 mod settings;
+mod shell;
 mod timeouts;
 mod told;
 mod trials;

@@ -1,0 +1,204 @@
+//! A folder of scripts, a policy, and the helper that keeps to it.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use campanile::privileged::link::{Link, LinkError};
+use campanile::privileged::shell::protocol::{AlertNames, Answer, Ask, Check, Ending, Ran, Run};
+use rustix::process::geteuid;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::task::JoinSet;
+
+/// Nothing here takes longer.
+pub const SOON: Duration = Duration::from_secs(60);
+/// A plain user that nothing else on a machine is.
+pub const PLAIN: u32 = 54_321;
+
+/// Who the helper is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    Root,
+    Plain,
+}
+
+impl As {
+    /// Both, for who can be both.
+    pub fn all() -> Vec<Self> {
+        if geteuid().is_root() { vec![Self::Root, Self::Plain] } else { vec![Self::Plain] }
+    }
+}
+
+pub struct Scripts {
+    folder: TempDir,
+}
+
+impl Scripts {
+    pub fn new() -> Self {
+        // Beneath the folder that is built into: no parent of it is writable for others.
+        let folder = TempDir::new_in(campanile_tests::site::target()).unwrap();
+        let scripts = Self { folder };
+        fs::create_dir(scripts.at("scripts")).unwrap();
+        fs::create_dir(scripts.at("open")).unwrap();
+        for (path, mode) in [("", 0o755), ("scripts", 0o755), ("open", 0o777)] {
+            fs::set_permissions(scripts.at(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        scripts
+    }
+
+    pub fn at(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Puts a bash script into the folder.
+    #[must_use]
+    pub fn script(self, name: &str, text: &str) -> Self {
+        self.put(name, &format!("#!/bin/bash\n{text}"));
+        self
+    }
+
+    pub fn put(&self, name: &str, text: &str) {
+        let path = self.at("scripts").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A helper under this policy, beside the folder and what a test of many needs.
+    pub async fn helper(&self, who: As, policy: &str) -> Helper {
+        let file = self.at("privileged.toml");
+        let folder = self.at("scripts");
+        let owner = if geteuid().is_root() { 0 } else { geteuid().as_raw() };
+        let text = format!(
+            "[shell]\nenabled = true\nfolders = [{folder:?}]\nowner = \"{owner}\"\n\
+             kept_output_bytes = 65536\n{policy}\n"
+        );
+        fs::write(&file, text).unwrap();
+        Helper::start(who, &file).await
+    }
+}
+
+pub struct Helper {
+    pub process: Child,
+    pub link: Link,
+    speaking: JoinSet<()>,
+}
+
+impl Helper {
+    pub async fn start(who: As, policy: &Path) -> Self {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let process = process(who, policy, theirs);
+        ours.set_nonblocking(true).unwrap();
+        let ours = tokio::net::UnixStream::from_std(ours).unwrap();
+        let link = Link::default();
+        let mut speaking = JoinSet::new();
+        let speaker = link.clone();
+        speaking.spawn(async move { speaker.speak(ours).await });
+        assert!(link.met(SOON).await, "the helper says who it is");
+        Self { process, link, speaking }
+    }
+
+    pub async fn ask(&self, ask: &Ask) -> Result<Answer, LinkError> {
+        self.link.ask(ask, SOON).await
+    }
+
+    pub async fn answers(&self, run: Run) -> Answer {
+        self.ask(&Ask::Run(run)).await.unwrap()
+    }
+
+    /// Runs a script without arguments to its end.
+    pub async fn runs(&self, script: &str) -> Ran {
+        self.ran(run(script)).await
+    }
+
+    pub async fn ran(&self, run: Run) -> Ran {
+        match self.answers(run).await {
+            Answer::Ran(ran) => ran,
+            other => panic!("expected a run, got {other:?}"),
+        }
+    }
+
+    /// What a script that ends well prints.
+    pub async fn prints(&self, script: &str) -> String {
+        let ran = self.runs(script).await;
+        assert_eq!(ran.ending, Ending::Exit(0), "{}", ran.output);
+        ran.output
+    }
+
+    /// Closes the engine's end.
+    pub async fn forget(mut self) -> Child {
+        self.speaking.shutdown().await;
+        self.process
+    }
+}
+
+/// The helper's process, with its socket.
+pub fn process(who: As, policy: &Path, engine: UnixStream) -> Child {
+    let own = std::env::current_exe().unwrap();
+    let binary = own.ancestors().nth(2).unwrap().join("campanile");
+    let mut command = Command::new(binary);
+    let uid = if who == As::Plain && geteuid().is_root() { Some(PLAIN) } else { None };
+    command
+        .args(["process", "shell-helper"])
+        .arg(policy)
+        .env("CAMPANILE_ENGINE_UID", PLAIN.to_string())
+        .stdin(Stdio::from(OwnedFd::from(engine)))
+        .kill_on_drop(true);
+    if let Some(uid) = uid {
+        command.uid(uid).gid(uid);
+    }
+    command.spawn().unwrap()
+}
+
+pub fn run(script: &str) -> Run {
+    Run {
+        script: script.to_owned(),
+        arguments: Vec::new(),
+        stdin: "{}\n".to_owned(),
+        alert: AlertNames {
+            id: "01JD".to_owned(),
+            action: "engage".to_owned(),
+            severity: "error".to_owned(),
+            recipient: "ops".to_owned(),
+            attempt: 1,
+            version: "1".to_owned(),
+            is_test: false,
+        },
+        wall_ms: None,
+    }
+}
+
+pub fn check(script: &str) -> Ask {
+    Ask::Check(Check { script: script.to_owned(), arguments: Vec::new() })
+}
+
+/// Processes whose command line has this in it.
+pub fn marked(marker: &str) -> Vec<u32> {
+    let is_marked = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(marker)
+    };
+    let names = fs::read_dir("/proc").unwrap().flatten();
+    let pids = names.filter_map(|it| it.file_name().to_str()?.parse().ok());
+    pids.filter(is_marked).collect()
+}
+
+/// Waits until so many processes have this in their command line.
+pub async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
+    let waiting = async {
+        while !is_enough(marked(marker).len()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(20), waiting).await;
+    assert!(waited.is_ok(), "{marker}: {:?}", marked(marker));
+}
+
+/// A word that no other test and no other run of this one has.
+pub fn marker() -> String {
+    format!("marker-{}-{}", std::process::id(), fastrand::u64(..))
+}
