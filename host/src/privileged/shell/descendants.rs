@@ -2,7 +2,7 @@
 //!
 //! Promise: `kill_all` returns when nothing is left, or when it could not be done in time.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ pub(super) fn kill_all() {
 
 /// Kills what other processes left behind to this one, which has `own` children itself. It must be
 /// the reaper of all that is below it.
-pub(super) fn kill_orphans(own: &BTreeSet<Pid>) {
+pub(super) fn kill_orphans(own: &HashSet<Pid>) {
     let deadline = Instant::now() + WITHIN;
     while Instant::now() < deadline {
         let orphans: Vec<_> =

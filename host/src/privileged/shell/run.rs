@@ -6,7 +6,7 @@
 //! Not here: what happens between this process and the script (`init`).
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::future::pending;
 use std::io::{self, IoSlice, PipeReader, PipeWriter};
@@ -82,11 +82,11 @@ pub(super) struct Runner {
     launcher: Launcher,
     /// A script of the same user can kill the process between; what it leaves behind then comes to
     /// this one, and is told apart from these.
-    between: RefCell<BTreeSet<Pid>>,
+    between: RefCell<HashSet<Pid>>,
 }
 
 /// The process between is no longer awaited.
-struct Between<'a>(&'a RefCell<BTreeSet<Pid>>, Option<Pid>);
+struct Between<'a>(&'a RefCell<HashSet<Pid>>, Option<Pid>);
 
 impl Drop for Between<'_> {
     fn drop(&mut self) {
