@@ -7,6 +7,7 @@
 mod filling;
 mod ingest;
 mod settings;
+mod shell;
 mod urls;
 
 /// Random inputs of one target in one run, beside those that are kept.

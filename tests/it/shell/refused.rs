@@ -12,7 +12,7 @@ use campanile::privileged::helper::Numbered;
 use campanile::privileged::shell::protocol::{Answer, Ask, Ending, Rule};
 use rustix::process::geteuid;
 
-use super::site::{As, Helper, PLAIN, Scripts, process, run};
+use super::site::{As, Helper, Scripts, process, run};
 
 /// The detail of a refusal for the script.
 async fn refused(helper: &Helper, script: &str) -> String {
@@ -87,8 +87,8 @@ async fn a_script_that_others_could_change_does_not_run() {
         ("chmod go-w", |it| mode(it, "scripts/a.sh", 0o757)),
         ("chmod go-w", |it| mode(it, "scripts", 0o775)),
         ("chmod go-w", |it| mode(it, "", 0o1777)),
-        ("chown root", |it| chown(it.at("scripts/a.sh"), Some(PLAIN), None).unwrap()),
-        ("chown root", |it| chown(it.at(""), Some(PLAIN), None).unwrap()),
+        ("chown root", |it| chown(it.at("scripts/a.sh"), Some(it.uid), None).unwrap()),
+        ("chown root", |it| chown(it.at(""), Some(it.uid), None).unwrap()),
         ("chmod +x", |it| mode(it, "scripts/a.sh", 0o644)),
     ];
     for who in As::all() {
@@ -237,7 +237,7 @@ async fn a_helper_does_not_speak_with_who_says_something_else() {
         drop(scripts.helper(who, "").await);
         for message in &messages {
             let (mut ours, theirs) = UnixStream::pair().unwrap();
-            let mut helper = process(who, &scripts.at("privileged.toml"), theirs);
+            let mut helper = process(who, scripts.uid, &scripts.at("privileged.toml"), theirs);
             ours.write_all(message).unwrap();
             let waiting = tokio::time::timeout(super::site::SOON, helper.wait());
             let status = waiting.await.unwrap().unwrap();

@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use campanile::privileged::link::{Link, LinkError};
@@ -17,9 +18,6 @@ use tokio::task::JoinSet;
 
 /// Nothing here takes longer.
 pub const SOON: Duration = Duration::from_secs(60);
-/// A plain user that nothing else on a machine is.
-pub const PLAIN: u32 = 54_321;
-
 /// Who the helper is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum As {
@@ -36,13 +34,20 @@ impl As {
 
 pub struct Scripts {
     folder: TempDir,
+    /// A plain user that nothing else on the machine is, as far as one can be sure: the kernel counts
+    /// the processes of a user.
+    pub uid: u32,
 }
 
 impl Scripts {
     pub fn new() -> Self {
         // Beneath the folder that is built into: no parent of it is writable for others.
         let folder = TempDir::new_in(campanile_tests::site::target()).unwrap();
-        let scripts = Self { folder };
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let free = 200_000 + std::process::id() % 10_000 * 100;
+        let uid = free + NEXT.fetch_add(1, Ordering::Relaxed);
+        let uid = if geteuid().is_root() { uid } else { geteuid().as_raw() };
+        let scripts = Self { folder, uid };
         fs::create_dir(scripts.at("scripts")).unwrap();
         fs::create_dir(scripts.at("open")).unwrap();
         for (path, mode) in [("", 0o755), ("scripts", 0o755), ("open", 0o777)] {
@@ -72,13 +77,13 @@ impl Scripts {
     pub async fn helper(&self, who: As, policy: &str) -> Helper {
         let file = self.at("privileged.toml");
         let folder = self.at("scripts");
-        let owner = if geteuid().is_root() { 0 } else { geteuid().as_raw() };
+        let (uid, owner) = (self.uid, geteuid().as_raw());
         let text = format!(
             "[shell]\nenabled = true\nfolders = [{folder:?}]\nowner = \"{owner}\"\n\
-             kept_output_bytes = 65536\n{policy}\n"
+             user = \"{uid}\"\nkept_output_bytes = 65536\n{policy}\n"
         );
         fs::write(&file, text).unwrap();
-        Helper::start(who, &file).await
+        Helper::start(who, self.uid, &file).await
     }
 }
 
@@ -89,9 +94,9 @@ pub struct Helper {
 }
 
 impl Helper {
-    pub async fn start(who: As, policy: &Path) -> Self {
+    async fn start(who: As, uid: u32, policy: &Path) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let process = process(who, policy, theirs);
+        let process = process(who, uid, policy, theirs);
         ours.set_nonblocking(true).unwrap();
         let ours = tokio::net::UnixStream::from_std(ours).unwrap();
         let link = Link::default();
@@ -137,20 +142,22 @@ impl Helper {
 }
 
 /// The helper's process, with its socket.
-pub fn process(who: As, policy: &Path, engine: UnixStream) -> Child {
+pub fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> Child {
     let own = std::env::current_exe().unwrap();
     let binary = own.ancestors().nth(2).unwrap().join("campanile");
     let mut command = Command::new(binary);
-    let uid = if who == As::Plain && geteuid().is_root() { Some(PLAIN) } else { None };
     command
         .args(["process", "shell-helper"])
         .arg(policy)
-        .env("CAMPANILE_ENGINE_UID", PLAIN.to_string())
+        .env("CAMPANILE_ENGINE_UID", "4242")
         .stdin(Stdio::from(OwnedFd::from(engine)))
         .kill_on_drop(true);
-    if let Some(uid) = uid {
+    if who == As::Plain && geteuid().is_root() {
         command.uid(uid).gid(uid);
     }
+    // What whoever starts a helper may have forgotten to close.
+    let forgotten = fs::File::open("/etc/passwd").unwrap();
+    rustix::io::fcntl_setfd(&forgotten, rustix::io::FdFlags::empty()).unwrap();
     command.spawn().unwrap()
 }
 
@@ -185,6 +192,16 @@ pub fn marked(marker: &str) -> Vec<u32> {
     let names = fs::read_dir("/proc").unwrap().flatten();
     let pids = names.filter_map(|it| it.file_name().to_str()?.parse().ok());
     pids.filter(is_marked).collect()
+}
+
+/// Processes of a user.
+pub fn of_user(uid: u32) -> usize {
+    let is_of = |status: &String| {
+        let line = status.lines().find_map(|line| line.strip_prefix("Uid:\t"));
+        line.and_then(|line| line.split('\t').next()) == Some(uid.to_string().as_str())
+    };
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    all.filter_map(|it| fs::read_to_string(it.path().join("status")).ok()).filter(is_of).count()
 }
 
 /// Waits until so many processes have this in their command line.

@@ -107,10 +107,10 @@ pub(super) enum Report {
 pub fn init(role: Role) -> ExitCode {
     let Ok(control) = io::stdin().as_fd().try_clone_to_owned() else { return ExitCode::FAILURE };
     let mut control = UnixStream::from(control);
-    let done = match role {
+    let done = inherit_nothing().map_err(at("files")).and_then(|()| match role {
         Role::Guard { network } => guard(network),
         Role::Init | Role::Reaper => script(role, &mut control),
-    };
+    });
     match done {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(ending)) => tell(&mut control, &Report::Ended(ending)),
@@ -133,6 +133,17 @@ fn at(stage: &'static str) -> impl Fn(io::Error) -> NotStarted {
     }
 }
 
+/// What this process starts gets none of the files that whoever started the helper left open.
+#[expect(unsafe_code, reason = "there is no safe way to it")]
+fn inherit_nothing() -> io::Result<()> {
+    let close_on_exec = libc::CLOSE_RANGE_CLOEXEC.cast_signed();
+    // SAFETY: it closes nothing in this process; it sets a flag of each open file.
+    match unsafe { libc::close_range(3, libc::c_uint::MAX, close_on_exec) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "this folder is where processes are started")]
 fn guard(network: bool) -> Result<Option<Ending>, NotStarted> {
     set_parent_process_death_signal(Some(Signal::KILL))
@@ -149,6 +160,7 @@ fn guard(network: bool) -> Result<Option<Ending>, NotStarted> {
     let mut own: Vec<_> = std::env::args_os().skip(1).collect();
     own.pop();
     let mut init = Command::new("/proc/self/exe")
+        .arg0("campanile")
         .args(own)
         .arg(Role::Init.name())
         .env_clear()

@@ -20,9 +20,9 @@ use crate::runtime::bindings::kind::{
 };
 use crate::runtime::native::{Doing, NativeKind, NativeSubject, NativeTold};
 
-/// Wall clock for one delivery: the default time of a script, its turn, its start and its end. The
+/// Wall clock for one delivery: what the policy gives a script, its turn, its start and its end. The
 /// operator's ceiling cuts it, and with it the time a script is given.
-const DELIVER_MS: u32 = 60_000;
+const DELIVER_MS: u32 = 180_000;
 /// Of that, what is not the script's: its turn, its start, and its end by force.
 const AROUND: Duration = Duration::from_secs(12);
 /// Least time that a script is given, however short the call's deadline is.

@@ -49,7 +49,7 @@ pub struct ShellTable {
     pub wall_s: u32,
     /// CPU of each process of a script, in seconds, 1 to 3,600. Default 30.
     pub cpu_s: u32,
-    /// Address space of each process, in bytes, from 64 MiB. Default 512 MiB.
+    /// Address space of each process, in bytes, from 128 MiB. Default 512 MiB.
     pub memory_bytes: u64,
     /// Processes and threads of one script at a time, 1 to 10,000. Default 64.
     pub processes: u32,
@@ -171,7 +171,7 @@ impl ShellTable {
         let bounds = [
             ("wall_s", u64::from(self.wall_s), 1, 3600),
             ("cpu_s", self.cpu_s.into(), 1, 3600),
-            ("memory_bytes", self.memory_bytes, 64 << 20, 1 << 46),
+            ("memory_bytes", self.memory_bytes, 128 << 20, 1 << 46),
             ("processes", self.processes.into(), 1, 10_000),
             ("files", self.files.into(), 16, 65_536),
             ("file_bytes", self.file_bytes, 0, 1 << 46),

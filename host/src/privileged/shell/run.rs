@@ -63,6 +63,7 @@ impl Launcher {
         let guard = Role::Guard { network: policy.network };
         let role = if policy.is_isolated { guard } else { Role::Reaper };
         Command::new(&self.program)
+            .arg0("campanile")
             .args(&self.arguments)
             .arg(role.name())
             .env_clear()
