@@ -92,7 +92,7 @@ echo "ids $(id -ru) $(id -u) $(id -rg) $(id -g) groups $(id -G)"
 echo "umask $(umask) folder $PWD"
 grep -E '^(NoNewPrivs|CapInh|CapPrm|CapEff|CapAmb):' /proc/$$/status
 echo "limits $(ulimit -c) $(ulimit -t) $(ulimit -v) $(ulimit -n) $(ulimit -f)"
-for file in /proc/$$/fd/*; do echo "file ${file##*/} $(readlink "$file")"; done
+find /proc/$$/fd -mindepth 1 -printf 'file %f %l\n'
 echo "group $(ps -o pgid= -p $$ | tr -d ' ') self $$"
 echo "others $(cat /proc/[0-9]*/comm | tr '\n' ' ')"
 "#;
