@@ -8,6 +8,7 @@
 
 mod alerts;
 mod asked;
+mod bans;
 mod body;
 mod components;
 mod edits;
@@ -35,10 +36,13 @@ use crate::clock::Clock;
 use crate::config::{ApiConfig, IngestConfig};
 use crate::ids::AlertIds;
 use crate::printable::printable;
+use crate::privileged::fail2ban::spared::{Noted, Reason};
+use crate::privileged::link::Link;
 use crate::queue::Queue;
 use crate::records::Records;
 use crate::roster::Roster;
 use crate::telemetry::Metrics;
+use crate::tenant::Role;
 use crate::tenant::tokens::Tokens;
 use crate::trial::Trial;
 use crate::vault::Vault;
@@ -53,6 +57,10 @@ pub struct Engine {
     pub roster: Roster,
     pub vault: Vault,
     pub trial: Arc<Trial>,
+    /// The helper that bans.
+    pub fail2ban: Link,
+    /// Who is not banned, since the engine knows them.
+    pub spared: Arc<Noted>,
     /// Cancelled once nothing is sent any more.
     pub sending: CancellationToken,
 }
@@ -144,6 +152,7 @@ impl Routes {
         let response = match guard::admit(&self.api, &request) {
             Err(problem) => problem.into_response(),
             Ok(admitted) => {
+                self.spare(peer, admitted);
                 request.extensions_mut().insert(admitted);
                 request.extensions_mut().insert(asked::Source(printable(&source, 256)));
                 // A router answers every request; it has no error.
@@ -152,6 +161,15 @@ impl Routes {
         };
         self.api.metrics.answered(&route, started.elapsed());
         response
+    }
+
+    /// Whoever proved a token is not banned.
+    fn spare(&self, peer: SocketAddr, guard::Admitted(caller): guard::Admitted) {
+        if let Some(caller) = caller {
+            let is_admin = caller.role == Role::Admin;
+            let reason = if is_admin { Reason::Admin } else { Reason::Sender };
+            self.api.engine.spared.note(peer.ip(), reason);
+        }
     }
 
     /// A bounded name for metrics: paths are made up by whoever asks.

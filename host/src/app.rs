@@ -28,6 +28,7 @@ use crate::privileged::compiler::Compilers;
 use crate::privileged::confine::{ConfineError, Missing};
 use crate::privileged::control::Monitor;
 use crate::privileged::user::{User, UserError};
+use crate::privileged::link::Link;
 use crate::queue::Queue;
 use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
@@ -108,8 +109,16 @@ pub async fn serve(
 
     let server = Server::new(listener, &config.api).map_err(AppError::Listener)?;
     let sending = CancellationToken::new();
-    let engine =
-        Engine { queue, records, roster, vault, trial: Arc::new(trial), sending: sending.clone() };
+    let engine = Engine {
+        queue,
+        records,
+        roster,
+        vault,
+        trial: Arc::new(trial),
+        fail2ban: Link::default(),
+        spared: parts.net.connector.spared(),
+        sending: sending.clone(),
+    };
     let routes = server.api(engine, tokens, metrics, clock, &config.ingest);
     info!(
         address = %server.address(),

@@ -7,6 +7,7 @@ mod alerts;
 mod apply;
 mod assign;
 mod audit;
+mod bans;
 mod batches;
 mod changes;
 mod client;
@@ -99,6 +100,11 @@ enum Command {
     Export(export::ExportArgs),
     /// List who changed what, or check that this record is whole
     Audit(audit::AuditArgs),
+    /// See which addresses were banned, and lift these bans
+    Bans {
+        #[command(subcommand)]
+        command: bans::BansCommand,
+    },
     /// Look at the components that are installed, and say which may be used
     Component {
         #[command(subcommand)]
@@ -192,6 +198,7 @@ impl Command {
             Self::Diff(args) => diff::run(args, common, out).await,
             Self::Export(args) => export::run(args, common, out).await,
             Self::Audit(args) => audit::run(args, common, out).await,
+            Self::Bans { command } => bans::run(command, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
             Self::Egress { command } => egress::run(command, common, out).await,
             Self::Secret { command } => secret::run(command, common, out).await,

@@ -11,6 +11,7 @@ mod commands;
 mod contract;
 mod doors;
 mod egress;
+mod fail2ban;
 mod hostile;
 mod keys;
 mod kill;

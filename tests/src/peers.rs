@@ -7,6 +7,7 @@
 //! Not here: services that answer by script (`peer`) and the one with faults (`capture`).
 
 pub mod exim;
+pub mod fail2ban;
 pub mod judge;
 pub mod osmem;
 pub mod rsyslog;

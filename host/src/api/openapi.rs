@@ -13,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Api, alerts, components, egress, endpoints, files, history, recipients, secrets, trials, views,
+    Api, alerts, bans, components, egress, endpoints, files, history, recipients, secrets, trials,
+    views,
 };
 
 #[derive(OpenApi)]
@@ -55,6 +56,8 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .routes(routes!(history::retry))
         .routes(routes!(history::audit))
         .routes(routes!(history::verify))
+        .routes(routes!(bans::list))
+        .routes(routes!(bans::undo))
         .routes(routes!(endpoints::list, endpoints::create))
         .routes(routes!(endpoints::show, endpoints::replace, endpoints::remove))
         .routes(routes!(endpoints::pause))

@@ -161,6 +161,8 @@ impl StandIn {
             roster,
             vault: vault.clone(),
             trial,
+            fail2ban: Default::default(),
+            spared: Default::default(),
             sending: sending.clone(),
         };
         let tokens = Tokens::open(folder.path()).unwrap().letting_ban(&config.api.may_ban);

@@ -32,6 +32,7 @@ use super::resolve::{ResolveError, Resolver, Ttl};
 use super::sessions::Sessions;
 use super::way::Barred;
 use super::{Grant, Origin, Scheme};
+use crate::privileged::fail2ban::spared::{Noted, Reason};
 
 /// Longest wait for a TLS handshake, or for a proxy's answer.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
@@ -45,6 +46,8 @@ struct Inner {
     resolver: Resolver,
     own: OwnAddresses,
     sessions: Sessions,
+    /// Where names have led to: nobody there is banned.
+    spared: Arc<Noted>,
 }
 
 /// Why there is no connection. Nothing of a request was sent.
@@ -122,6 +125,7 @@ impl Connector {
             resolver: Resolver::new(name_servers, ttl),
             own: OwnAddresses::default(),
             sessions: Sessions::default(),
+            spared: Arc::default(),
         }))
     }
 
@@ -229,7 +233,14 @@ impl Connector {
 
     pub(super) async fn resolve(&self, host: &Host<String>) -> Result<Vec<IpAddr>, ConnectError> {
         let unknown = |source| ConnectError::Name { name: host.to_string(), source };
-        self.0.resolver.addresses(host).await.map_err(unknown)
+        let found = self.0.resolver.addresses(host).await.map_err(unknown)?;
+        found.iter().for_each(|address| self.0.spared.note(*address, Reason::Endpoint));
+        Ok(found)
+    }
+
+    /// Where names have led to.
+    pub fn spared(&self) -> Arc<Noted> {
+        Arc::clone(&self.0.spared)
     }
 
     pub(super) fn own(&self) -> &OwnAddresses {
@@ -276,6 +287,7 @@ impl Connector {
             source,
         };
         let at = self.resolve(&proxy.host).await?;
+        at.iter().for_each(|address| self.0.spared.note(*address, Reason::Proxy));
         let at: Vec<_> = at.into_iter().map(|ip| SocketAddr::new(ip, proxy.port)).collect();
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in addresses {
