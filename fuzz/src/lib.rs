@@ -6,6 +6,7 @@
 
 mod filling;
 mod ingest;
+mod pickle;
 mod settings;
 mod shell;
 mod urls;

@@ -116,9 +116,11 @@ async fn an_address_is_banned_once_also_over_a_restart() {
         let answer = ask(link, ban("good", "192.0.2.9")).await;
         assert_eq!(trouble(&answer), Some(Trouble::Absent), "{answer:?}");
         server.begin().await;
-        assert_eq!(ask(link, ban("good", "192.0.2.8")).await, again, "it remembers its bans");
+        // It lifts its bans when it ends, and makes them again from its database.
+        assert_eq!(server.acted(3).await[1..], ["unban 192.0.2.8", "ban 192.0.2.8"]);
+        assert_eq!(ask(link, ban("good", "192.0.2.8")).await, again);
         assert_eq!(ask(link, ban("good", "192.0.2.9")).await, new_ban());
-        assert!(server.acted(1).await.contains(&"ban 192.0.2.8".to_owned()));
+        assert_eq!(server.acted(4).await[3], "ban 192.0.2.9");
     })
     .await;
 }
@@ -244,6 +246,9 @@ async fn only_bans_that_were_made_here_for_that_condition_are_lifted() {
         assert_eq!(ask(link, ban("good", "192.0.2.10")).await, new_ban());
         let answer = ask(link, unban("192.0.2.10", "f1")).await;
         assert!(matches!(answer, Answer::Refused { refusal: Refusal::Policy, .. }), "{answer:?}");
+        let answer = ask(link, Ask::Undo { since_ms: 0, jail: None }).await;
+        assert!(matches!(answer, Answer::Refused { refusal: Refusal::Policy, .. }), "{answer:?}");
+        assert_eq!(server.by_hand(&["get", "good", "banned", "192.0.2.10"]).await, "1");
     })
     .await;
 }
@@ -254,25 +259,25 @@ async fn bans_above_the_rate_wait_also_when_the_helper_starts_anew() {
     let site = Site::new(&server, "bans_per_minute = 2");
     let waits = |answer: &Answer| matches!(answer, Answer::RateLimited { retry_after_ms } if (1..=60_000).contains(retry_after_ms));
     site.helped(async |link| {
-        assert_eq!(ask(link, ban("good", "192.0.2.1")).await, new_ban());
+        assert_eq!(ask(link, ban("good", "198.51.100.1")).await, new_ban());
         let again = Answer::Banned { new: 0, ours: true };
-        assert_eq!(ask(link, ban("good", "192.0.2.1")).await, again, "that is no ban");
+        assert_eq!(ask(link, ban("good", "198.51.100.1")).await, again, "that is no ban");
         let dry = Ask::Ban(BanAsked { dry_run: true, ..asked("good", "192.0.2.9") });
         assert_eq!(ask(link, dry).await, Answer::DryRun);
         let unknown = ask(link, ban("nope", "192.0.2.9")).await;
         assert_eq!(trouble(&unknown), Some(Trouble::UnknownJail));
-        let attempt = BanAsked { mode: Mode::Attempt, ..asked("good", "192.0.2.2") };
+        let attempt = BanAsked { mode: Mode::Attempt, ..asked("good", "198.51.100.2") };
         assert_eq!(ask(link, Ask::Ban(attempt)).await, Answer::Attempted);
-        let answer = ask(link, ban("good", "192.0.2.3")).await;
+        let answer = ask(link, ban("good", "198.51.100.3")).await;
         assert!(waits(&answer), "{answer:?}");
     })
     .await;
     site.helped(async |link| {
-        let answer = ask(link, ban("good", "192.0.2.3")).await;
+        let answer = ask(link, ban("good", "198.51.100.3")).await;
         assert!(waits(&answer), "{answer:?}");
     })
     .await;
-    assert_eq!(server.acted(1).await, ["ban 192.0.2.1"]);
+    assert_eq!(server.acted(1).await, ["ban 198.51.100.1"]);
 }
 
 #[tokio::test]
@@ -281,7 +286,8 @@ async fn bans_are_listed_and_undone_also_after_a_restart_of_the_helper() {
     let site = Site::new(&server, "");
     server.by_hand(&["set", "good", "banip", "192.0.2.7"]).await;
     site.helped(async |link| {
-        for (jail, address) in [("good", "192.0.2.1"), ("bad", "192.0.2.2"), ("good", "192.0.2.3")]
+        for (jail, address) in
+            [("good", "198.51.100.1"), ("bad", "198.51.100.2"), ("good", "198.51.100.3")]
         {
             assert_eq!(ask(link, ban(jail, address)).await, new_ban());
         }
@@ -291,19 +297,22 @@ async fn bans_are_listed_and_undone_also_after_a_restart_of_the_helper() {
         let listed = ask(link, Ask::List { since_ms: 0 }).await;
         let Answer::Bans { bans, more: false } = listed else { panic!("{listed:?}") };
         let addresses: Vec<_> = bans.iter().map(|it| it.address.as_str()).collect();
-        assert_eq!(addresses, ["192.0.2.3", "192.0.2.2", "192.0.2.1"], "{bans:?}");
+        assert_eq!(addresses, ["198.51.100.3", "198.51.100.2", "198.51.100.1"], "{bans:?}");
         let later = bans[0].at_ms + 1;
         let none = Answer::Bans { bans: Vec::new(), more: false };
         assert_eq!(ask(link, Ask::List { since_ms: later }).await, none);
 
-        server.by_hand(&["set", "good", "unbanip", "192.0.2.3"]).await;
+        server.by_hand(&["set", "good", "unbanip", "198.51.100.3"]).await;
         let undo = Ask::Undo { since_ms: 0, jail: Some("good".to_owned()) };
         let undone = ask(link, undo).await;
         let Answer::Undone { lifted, gone: 1, failed, more: false } = undone else {
             panic!("{undone:?}")
         };
-        assert_eq!((lifted.len(), lifted[0].address.as_str(), failed.len()), (1, "192.0.2.1", 0));
-        assert_eq!(server.by_hand(&["get", "good", "banned", "192.0.2.1"]).await, "0");
+        assert_eq!(
+            (lifted.len(), lifted[0].address.as_str(), failed.len()),
+            (1, "198.51.100.1", 0)
+        );
+        assert_eq!(server.by_hand(&["get", "good", "banned", "198.51.100.1"]).await, "0");
         assert_eq!(server.by_hand(&["get", "good", "banned", "192.0.2.7"]).await, "1", "another's");
         let undone = ask(link, Ask::Undo { since_ms: 0, jail: None }).await;
         assert!(
@@ -323,7 +332,7 @@ async fn many_at_once_are_all_done_one_after_the_other() {
         let mut asking = tokio::task::JoinSet::new();
         for at in 1..=40 {
             let link = link.clone();
-            asking.spawn(async move { ask(&link, ban("good", &format!("192.0.2.{at}"))).await });
+            asking.spawn(async move { ask(&link, ban("good", &format!("198.51.100.{at}"))).await });
         }
         for answer in asking.join_all().await {
             assert_eq!(answer, new_ban());

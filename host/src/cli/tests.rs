@@ -1,5 +1,6 @@
 //! The commands against the API over a real socket.
 
+mod bans;
 mod help;
 mod peer;
 mod secrets;

@@ -24,6 +24,7 @@ use crate::dispatch::guard::{BanGuard, GuardRules};
 use crate::dispatch::pace::Paces;
 use crate::dispatch::{self, Dispatch, RetryPolicy, Site, Slots};
 use crate::ids::{MessageId, RecipientId, Secret, TenantId};
+use crate::privileged::link::Link;
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::{Records, rows, secrets};
 use crate::roster::{Kinds, Roster};
@@ -44,6 +45,8 @@ pub(crate) struct StandIn {
     recipient: RecipientId,
     vault: Vault,
     dispatch: Option<Arc<Dispatch>>,
+    /// To a helper that a test plays.
+    pub(crate) fail2ban: Link,
     sending: CancellationToken,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -153,15 +156,16 @@ impl StandIn {
             records: records.clone(),
             roster: roster.clone(),
         };
-        let server = Server::bind(&config.api).await.unwrap();
+        let server = Server::new(crate::api::bind(config.api.listen).unwrap(), &config.api).unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
+        let fail2ban = Link::default();
         let engine = Engine {
             queue: queue.clone(),
             records,
             roster,
             vault: vault.clone(),
             trial,
-            fail2ban: Default::default(),
+            fail2ban: fail2ban.clone(),
             spared: Default::default(),
             sending: sending.clone(),
         };
@@ -173,6 +177,7 @@ impl StandIn {
         serving.spawn(server.serve(routes, stop.clone(), Duration::from_secs(5)));
         let dispatch = Some(Arc::new(dispatch));
         Self { address, folder, store, queue, recipient, vault, dispatch, sending, stop, serving }
+        Self { address, folder, store, queue, recipient, vault, fail2ban, sending, stop, serving }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

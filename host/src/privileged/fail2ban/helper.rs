@@ -124,7 +124,10 @@ impl Helper {
         };
         // Before, so that a crash after the ban leaves nothing that nobody could lift.
         let noted = self.ledger.borrow_mut().note(&jail, address, &ban);
-        noted.map_err(|error| unwritten(&error))?;
+        if let Err(error) = noted {
+            self.rate.borrow_mut().give_back(at_ms);
+            return Err(unwritten(&error));
+        }
         let made = turn.count(Command::Ban(&jail, address)).await;
         match made {
             Ok(new @ 1..) => Ok(Answer::Banned { new, ours: true }),
@@ -139,11 +142,7 @@ impl Helper {
     }
 
     async fn unban(&self, asked: &UnbanAsked) -> Result<Answer, Stopped> {
-        if !self.policy.allow_unban {
-            let told =
-                "the policy does not allow it; `fail2ban.allow_unban` in privileged.toml does";
-            return Err(refused(Refusal::Policy, told));
-        }
+        self.may_lift()?;
         let (jail, address) = self.target(&asked.jail, &asked.address)?;
         let turn = self.server.turn().await.map_err(failed)?;
         if !self.ledger.borrow().is_of(&jail, address, &asked.fingerprint) {
@@ -188,6 +187,7 @@ impl Helper {
     }
 
     async fn undo(&self, since_ms: u64, jail: Option<&str>) -> Result<Answer, Stopped> {
+        self.may_lift()?;
         let jail = jail.map(|jail| {
             // One that the policy does not name any more: what was banned there can be lifted.
             JailName::parse(jail).ok_or_else(|| refused(Refusal::Jail, NO_JAIL))
@@ -219,6 +219,14 @@ impl Helper {
             }
         }
         Ok(Answer::Undone { lifted, gone, failed: not, more })
+    }
+
+    fn may_lift(&self) -> Result<(), Stopped> {
+        if self.policy.allow_unban {
+            return Ok(());
+        }
+        let told = "the policy does not allow it; `fail2ban.allow_unban` in privileged.toml does";
+        Err(refused(Refusal::Policy, told))
     }
 
     fn target(&self, jail: &str, of: &str) -> Result<(JailName, IpAddr), Stopped> {
@@ -286,3 +294,6 @@ impl Verbs for Helper {
         async move { self.answer(ask).await }
     }
 }
+
+#[cfg(test)]
+mod tests;

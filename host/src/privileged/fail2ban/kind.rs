@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::protocol::{Answer, Ask, BanAsked, UnbanAsked};
 use super::spared::Spared;
 use crate::delivery::Seen;
-use crate::privileged::link::Link;
+use crate::privileged::link::{Link, LinkError};
 use crate::runtime::bindings::kind;
 use crate::runtime::native::{Doing, NativeKind, NativeSubject, NativeTold};
 use message::{Act, Order};
@@ -90,7 +90,9 @@ impl NativeKind for Fail2banKind {
             let within = Duration::from_millis(attempt.deadline_ms.into());
             let within = within.saturating_sub(MARGIN).max(MARGIN);
             let answer = self.link.ask::<_, Answer>(&ask(&order, dry_run), within).await;
-            seen.unanswered = answer.is_err();
+            let is_lost = matches!(answer, Err(LinkError::Lost | LinkError::Late));
+            // A ban twice is a ban once; a failure twice is two.
+            seen.unanswered = is_lost && order.act == Act::Attempt;
             let verdict = match answer {
                 Ok(answer) => verdict::judge(answer, &order, attempt),
                 Err(error) => verdict::unlinked(&error),

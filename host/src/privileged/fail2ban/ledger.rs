@@ -203,6 +203,12 @@ impl Ledger {
         Ok(())
     }
 
+    /// Every write fails from now on.
+    #[cfg(test)]
+    pub(super) fn break_for_test(&mut self) {
+        self.file = File::open(self.folder.join(NAME)).unwrap();
+    }
+
     /// The file anew, with what it still has to say.
     fn rewrite(&mut self) -> io::Result<()> {
         let path = self.folder.join(NEW_NAME);

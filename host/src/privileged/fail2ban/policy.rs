@@ -63,7 +63,7 @@ struct Written {
     bans_per_minute: NonZeroU32,
     /// Bans in any hour; those above wait. Default none.
     bans_per_hour: Option<NonZeroU32>,
-    /// A release may lift a ban that was made for the same condition. Default true.
+    /// The engine may have bans lifted that were made through the helper. Default true.
     allow_unban: bool,
     /// Folder of the list of bans that were made, root's own. Default
     /// `/var/lib/campanile-privileged`.
