@@ -122,7 +122,7 @@ async fn campanile(host: &StandIn, args: &[&str]) -> Result<String, Failure> {
     let mut all = vec!["campanile".to_owned()];
     all.extend(args.iter().map(|one| (*one).to_owned()));
     let role = if args[0] == "send" { Role::Ingest } else { Role::Admin };
-    if ["send", "deliveries", "secret", "audit"].contains(&args[0]) {
+    if ["send", "deliveries", "secret", "audit", "bans"].contains(&args[0]) {
         let token = tokens::path(host.folder(), role).display().to_string();
         for (name, value) in
             [("--url", format!("http://{}", host.address())), ("--token-file", token)]

@@ -24,6 +24,7 @@ use crate::dispatch::guard::{BanGuard, GuardRules};
 use crate::dispatch::pace::Paces;
 use crate::dispatch::{self, Dispatch, RetryPolicy, Site, Slots};
 use crate::ids::{MessageId, RecipientId, Secret, TenantId};
+use crate::privileged::fail2ban::Noted;
 use crate::privileged::link::Link;
 use crate::queue::{Queue, QueueLimits, Settlement, Work};
 use crate::records::{Records, rows, secrets};
@@ -47,6 +48,7 @@ pub(crate) struct StandIn {
     dispatch: Option<Arc<Dispatch>>,
     /// To a helper that a test plays.
     pub(crate) fail2ban: Link,
+    pub(crate) spared: Arc<Noted>,
     sending: CancellationToken,
     stop: CancellationToken,
     serving: JoinSet<()>,
@@ -158,7 +160,7 @@ impl StandIn {
         };
         let server = Server::new(crate::api::bind(config.api.listen).unwrap(), &config.api).unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
-        let fail2ban = Link::default();
+        let (fail2ban, spared) = (Link::default(), Arc::<Noted>::default());
         let engine = Engine {
             queue: queue.clone(),
             records,
@@ -166,7 +168,7 @@ impl StandIn {
             vault: vault.clone(),
             trial,
             fail2ban: fail2ban.clone(),
-            spared: Default::default(),
+            spared: Arc::clone(&spared),
             sending: sending.clone(),
         };
         let tokens = Tokens::open(folder.path()).unwrap().letting_ban(&config.api.may_ban);
@@ -175,9 +177,20 @@ impl StandIn {
         let address = server.address();
         let mut serving = JoinSet::new();
         serving.spawn(server.serve(routes, stop.clone(), Duration::from_secs(5)));
-        let dispatch = Some(Arc::new(dispatch));
-        Self { address, folder, store, queue, recipient, vault, dispatch, sending, stop, serving }
-        Self { address, folder, store, queue, recipient, vault, fail2ban, sending, stop, serving }
+        Self {
+            address,
+            folder,
+            store,
+            queue,
+            recipient,
+            vault,
+            dispatch: Some(Arc::new(dispatch)),
+            fail2ban,
+            spared,
+            sending,
+            stop,
+            serving,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

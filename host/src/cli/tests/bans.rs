@@ -4,6 +4,7 @@ use serde_json::json;
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::privileged::fail2ban::Spared;
 use crate::privileged::fail2ban::protocol::{Answer, Ask, BanRecord};
 use crate::privileged::frame;
 use crate::privileged::helper::Numbered;
@@ -104,4 +105,19 @@ async fn without_a_helper_it_says_so_and_nobody_is_asked_where_nobody_can_be() {
     // Tests have no terminal, so the command must not go on.
     assert_eq!(failed.unwrap_err().exit, Exit::Usage);
     assert!(matches!(ask, Some(Ask::List { .. })), "{ask:?}");
+}
+
+#[tokio::test]
+async fn who_proved_a_token_is_not_banned() {
+    let host = StandIn::start().await;
+    let here = std::net::IpAddr::from([127, 0, 0, 1]);
+    assert_eq!(host.spared.spares(here), None);
+    let file = host.file("alerts.json", &many(1));
+    let wrong = host.file("wrong", &"x".repeat(43));
+    assert!(campanile(&host, &["audit", "--token-file", &wrong]).await.is_err());
+    assert_eq!(host.spared.spares(here), None, "a token that is none proves nothing");
+    campanile(&host, &["send", &file]).await.unwrap();
+    assert_eq!(host.spared.spares(here), Some("alert-sender"));
+    campanile(&host, &["audit"]).await.unwrap();
+    assert_eq!(host.spared.spares(here), Some("admin-session"));
 }

@@ -105,7 +105,7 @@ fn judge(code: Option<i32>, out: &str, err: &str) -> Reply {
     Err((trouble, format!("fail2ban-client ended with {code} and said: {}", printable(said, 256))))
 }
 
-/// Lines such as `|- Currently banned:	3`.
+/// Lines such as `|- Currently banned: 3`, with a tab.
 fn facts(text: &str) -> Vec<(String, String)> {
     let lines = text.lines().filter_map(|line| {
         let (name, count) = line.split_once(':')?;

@@ -1,7 +1,6 @@
 //! The helper's half: what it does for each question of the engine.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
@@ -290,8 +289,8 @@ impl Verbs for Helper {
         }
     }
 
-    fn perform(self: Rc<Self>, ask: Ask) -> impl Future<Output = Answer> + 'static {
-        async move { self.answer(ask).await }
+    async fn perform(self: Rc<Self>, ask: Ask) -> Answer {
+        self.answer(ask).await
     }
 }
 

@@ -115,7 +115,8 @@ mod tests {
         let (noted, now) = (Noted::default(), Instant::now());
         let admin: IpAddr = "192.0.2.8".parse().unwrap();
         noted.note_at(admin, Reason::Admin, now);
-        let address = |at: usize| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + at as u32));
+        let address =
+            |at: usize| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + u32::try_from(at).unwrap()));
         for at in 0..ADDRESSES_MAX + 100 {
             let later = now + Duration::from_millis(at as u64);
             noted.note_at(address(at), Reason::Endpoint, later);

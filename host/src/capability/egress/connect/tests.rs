@@ -12,6 +12,7 @@ use super::super::resolve::tests::{Dns, NEVER_KEPT};
 use super::super::{OriginGrant, Reach, Standing, Target, TlsIdentity};
 use super::*;
 use crate::ids::{EndpointId, TenantId};
+use crate::privileged::fail2ban::Spared;
 
 fn host(name: &str) -> Host<String> {
     Host::parse(name).unwrap()
@@ -153,6 +154,18 @@ async fn datagrams_go_to_what_passed_and_are_heard_from_there_alone() {
     assert_eq!(socket.peer_addr().unwrap(), server.local_addr().unwrap());
     let error = connector.udp(&grant(""), &host("logs.example"), 443).await.unwrap_err();
     assert_eq!(error.code(), "address", "{error}");
+}
+
+#[tokio::test]
+async fn where_a_name_leads_to_is_noted_so_that_it_is_not_banned() {
+    let dns = Dns::start().await;
+    dns.tell("logs.example", 60, &["127.0.0.2"]);
+    let connector = Connector::with_ttl(&[dns.address()], NEVER_KEPT);
+    let address = "127.0.0.2".parse().unwrap();
+    assert_eq!(connector.spared().spares(address), None);
+    // Also where it is refused: it was to be reached.
+    connector.udp(&grant(""), &host("logs.example"), 443).await.unwrap_err();
+    assert_eq!(connector.spared().spares(address), Some("endpoint-address"));
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn flow(client: Party, server: Party) -> Flow {
         application: None,
         vlan: None,
         community_id: None,
-        sent: traffic.clone(),
+        sent: traffic,
         received: traffic,
         blocked: false,
     }
