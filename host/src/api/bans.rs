@@ -8,17 +8,19 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Query, Request, State, rejection::QueryRejection};
+use hyper::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Api;
 use super::asked::{self, Asker};
-use super::problem::Problem;
+use super::problem::{Details, Problem};
 use crate::audit::Entry;
 use crate::ids::TenantId;
 use crate::printable::printable;
 use crate::privileged::fail2ban::protocol::{Answer, Ask, BanRecord};
+use crate::privileged::link::LinkError;
 
 /// Longest wait for a list.
 const LIST: Duration = Duration::from_secs(20);
@@ -46,6 +48,7 @@ pub(super) struct Bans {
 /// still stand is Fail2Ban's business.
 #[utoipa::path(get, path = "/v1/bans", tag = "history", params(BanFilter), responses(
     (status = 200, body = Bans),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`helper-down`"),
 ))]
 pub(super) async fn list(
     State(api): State<Api>,
@@ -95,6 +98,7 @@ pub(super) struct NotUndone {
 /// Lifts bans that this engine made, and no others, at most 1,000 at a time.
 #[utoipa::path(post, path = "/v1/bans/undo", tag = "history", request_body = UndoAsked, responses(
     (status = 200, body = Undone),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`helper-down`"),
 ))]
 pub(super) async fn undo(
     State(api): State<Api>,
@@ -137,10 +141,16 @@ fn is_operator(asker: &Asker) -> Result<(), Problem> {
 }
 
 async fn ask_helper(api: &Api, ask: &Ask, within: Duration) -> Result<Answer, Problem> {
-    api.engine.fail2ban.ask(ask, within).await.map_err(|error| {
-        let detail =
-            format!("bans are made by a helper, and {error}; is `[fail2ban]` switched on?");
-        Problem::busy("helper-failed", AGAIN, &detail)
+    api.engine.fail2ban.ask(ask, within).await.map_err(|error| match error {
+        LinkError::Down => {
+            let detail = format!(
+                "bans are made by a helper, and {error}; or `[fail2ban]` in privileged.toml is off"
+            );
+            Problem::new(StatusCode::CONFLICT, "helper-down", detail)
+        }
+        error => {
+            Problem::busy("helper-failed", AGAIN, &format!("of the helper that bans: {error}"))
+        }
     })
 }
 
