@@ -27,8 +27,8 @@ use crate::dispatch::{self, Dispatch};
 use crate::privileged::compiler::Compilers;
 use crate::privileged::confine::{ConfineError, Missing};
 use crate::privileged::control::Monitor;
+use crate::privileged::natives::{Links, PolicyError};
 use crate::privileged::user::{User, UserError};
-use crate::privileged::link::Link;
 use crate::queue::Queue;
 use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
@@ -56,11 +56,13 @@ pub async fn serve(
 ) -> Result<(), AppError> {
     let mut stop_signals = StopSignals::new().map_err(AppError::Signals)?;
     let clock = Arc::new(Clock::default());
-    let Start { config, egress, listener, key, .. } = start;
-    let (compilers, mut talking) = monitor.talk().map_err(AppError::Monitor)?;
+    let Start { config, egress, listener, key, natives, .. } = start;
+    let links = Links::default();
+    let (compilers, mut talking) = monitor.talk(links.clone()).map_err(AppError::Monitor)?;
     let parts = build::parts(&config, egress, compilers)?;
+    let natives = links.kinds(&natives, parts.net.connector.spared());
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
-    let kinds = build::kinds(&config, &parts, &store).await?;
+    let kinds = build::kinds(&config, &parts, natives, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
     let tokens = Tokens::open(&config.data_dir)?.letting_ban(&config.api.may_ban);
     if granted::note(&store, config.granted.clone(), config.path.display().to_string()).await? {
@@ -115,7 +117,7 @@ pub async fn serve(
         roster,
         vault,
         trial: Arc::new(trial),
-        fail2ban: Link::default(),
+        fail2ban: links.fail2ban,
         spared: parts.net.connector.spared(),
         sending: sending.clone(),
     };
@@ -248,6 +250,9 @@ pub enum AppError {
 
     #[error("the engine cannot be started as another user; correct `process.user`")]
     User(#[from] UserError),
+
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 
     #[error("the engine cannot shut itself in")]
     Confine(#[from] ConfineError),

@@ -79,10 +79,6 @@ pub struct Seen {
     pub program_sha256: Option<[u8; 32]>,
     /// A request was begun whose whole answer did not come.
     pub unanswered: bool,
-    /// What a program printed, cut.
-    pub output: Option<String>,
-    /// SHA-256 of the program that ran.
-    pub program_sha256: Option<[u8; 32]>,
 }
 
 /// How a try ended, for one delivery.

@@ -34,7 +34,7 @@ fn start(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
         Some(Role::Engine { arguments }) => {
             cli::engine(Args::parse_from(arguments), || threads().map_err(Failure::from_any))?;
         }
-        Some(role) => return Ok(ExitCode::from(role.run()?)),
+        Some(role) => return role.run(),
         None => {
             let args = Args::parse();
             if args.is_serve() {

@@ -14,6 +14,7 @@ pub mod helper;
 pub mod key_command;
 pub mod link;
 pub mod monitor;
+pub mod natives;
 pub mod owned;
 pub mod role;
 pub mod shell;

@@ -21,6 +21,7 @@ use crate::dispatch::backoff::Backoff;
 use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::privileged::compiler::Compilers;
+use crate::privileged::natives::{Links, Policies};
 use crate::queue::QueueLimits;
 use crate::records::{components, secrets};
 use crate::roster::{Approvals, Installed, Kinds, Roster, State, component_row};
@@ -98,13 +99,14 @@ fn files(config: &Config) -> Result<FilesGate, Problem> {
 pub(super) async fn kinds(
     config: &Config,
     parts: &Parts,
+    natives: Natives,
     store: &Store,
 ) -> Result<Kinds, AppError> {
     let rows = components::load(store).await?;
     let kept: Kept =
         rows.iter().map(|row| (ComponentHash(row.hash), row.descriptor.clone())).collect();
     let catalog = Catalog::load_with(&parts.runtime, &config.components_dir, &kept).await?;
-    let catalog = catalog.with_natives(&parts.runtime, natives());
+    let catalog = catalog.with_natives(&parts.runtime, natives);
     let approvals = Approvals::of(&rows);
     let now_ms = store.clock().now_ms();
     let new = catalog.kinds().iter().filter(|kind| kind.is_new);
@@ -127,16 +129,14 @@ pub(super) async fn kinds(
     Ok(kinds)
 }
 
-/// The kinds of the engine: those that the policy turned on have a helper.
-fn natives() -> Natives {
-    Natives::default()
-}
-
 /// Components without a store: which of them are approved is not known.
 pub(super) async fn kinds_alone(config: &Config, compilers: Compilers) -> Result<Kinds, AppError> {
     let parts = parts(config, egress(config)?, compilers)?;
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
-    let catalog = catalog.with_natives(&parts.runtime, natives());
+    let owner = rustix::process::geteuid().as_raw();
+    let on = Policies::read(&config.process.policy, owner)?.on();
+    let natives = Links::default().kinds(&on, parts.net.connector.spared());
+    let catalog = catalog.with_natives(&parts.runtime, natives);
     let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
     Ok(kinds.with_doors(parts.net, parts.files))
 }

@@ -20,6 +20,7 @@ use crate::api;
 use crate::capability::egress::Policy;
 use crate::config::{Config, KeySource};
 use crate::privileged::confine::{self, Calls, Files, Layer, Missing};
+use crate::privileged::natives::{Native, Policies};
 use crate::privileged::user::User;
 use crate::runtime;
 use crate::vault::KeyFound;
@@ -31,6 +32,8 @@ pub struct Start {
     pub(super) egress: Policy,
     pub(super) listener: TcpListener,
     pub(super) key: KeyFound,
+    /// The native kinds that are on.
+    pub(super) natives: Vec<Native>,
     user: Option<User>,
 }
 
@@ -38,14 +41,18 @@ impl Start {
     pub fn prepare(config: Config) -> Result<Self, AppError> {
         let user = if confine::is_root() { config.process.engine_user()? } else { None };
         let owner = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
+        let natives = Policies::read(&config.process.policy, owner)?.on();
         let egress = build::egress(&config)?;
         runtime::folders(&config.components_dir)?;
-        for folder in [&config.data_dir, &config.cache_dir] {
-            own(folder, user.as_ref())?;
+        own(&config.data_dir, user.as_ref())?;
+        own(&config.cache_dir, user.as_ref())?;
+        // One that is there has the owner that the operator wants.
+        if let Some(root) = config.files.root.as_ref().filter(|root| !root.exists()) {
+            own(root, user.as_ref())?;
         }
         let key = KeyFound::read(&config.key, owner)?;
         let listener = api::bind(config.api.listen)?;
-        Ok(Self { config, egress, listener, key, user })
+        Ok(Self { config, egress, listener, key, natives, user })
     }
 
     /// Gives all rights up that the engine does not need, for good.

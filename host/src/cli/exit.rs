@@ -81,6 +81,7 @@ impl From<AppError> for Failure {
             | AppError::Token(_)
             | AppError::Vault(_)
             | AppError::User(_)
+            | AppError::Policy(_)
             | AppError::OtherOwner { .. }
             | AppError::NotConfined { .. } => Exit::Config,
             AppError::Store(

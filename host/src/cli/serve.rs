@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::privileged::confine;
 use crate::privileged::control::Monitor;
 use crate::privileged::monitor::{self, Plan};
+use crate::privileged::natives::Policies;
 use crate::tenant::{Role, tokens};
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,11 @@ pub(super) fn watch(common: &Common, arguments: Vec<OsString>) -> Result<u8, Fai
     let config = common.load()?;
     let user = if confine::is_root() { config.process.engine_user() } else { Ok(None) };
     let user = user.map_err(|error| Failure::from(AppError::from(error)))?;
-    let plan = Plan { arguments, user, helpers: Vec::new() };
+    let policy = config.process.policy;
+    let engine = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
+    let policies = Policies::read(&policy, engine);
+    let natives = policies.map_err(|error| Failure::from(AppError::from(error)))?.on();
+    let plan = Plan { arguments, user, natives, policy };
     monitor::run(&plan).map_err(|source| {
         Failure::caused(Exit::Failed, "the engine's process cannot be started", source)
     })

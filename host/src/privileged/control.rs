@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::compiler::Compilers;
+use super::natives::{Links, Native};
 
 /// The engine asks for a compiler; the monitor hands a socket to one over.
 pub(super) const COMPILER: u8 = b'c';
@@ -43,12 +44,12 @@ impl Monitor {
     }
 
     /// Begins to hear it. Within a runtime.
-    pub fn talk(self) -> io::Result<(Compilers, Talking)> {
+    pub fn talk(self, links: Links) -> io::Result<(Compilers, Talking)> {
         let stream = UnixStream::from_std(self.0)?;
         let (ask, asked) = mpsc::channel(ASKED_MAX);
         let (ready, is_ready) = oneshot::channel();
         let mut hearing = JoinSet::new();
-        hearing.spawn(hear(stream, asked, is_ready));
+        hearing.spawn(hear(stream, links, asked, is_ready));
         Ok((Compilers::Monitor(ask), Talking { hearing, ready: Some(ready) }))
     }
 }
@@ -78,12 +79,16 @@ impl Talking {
 
 async fn hear(
     mut stream: UnixStream,
+    links: Links,
     mut asked: mpsc::Receiver<Asked>,
     mut is_ready: oneshot::Receiver<()>,
 ) {
     let mut waiting = std::collections::VecDeque::new();
     let mut was_ready = false;
+    // Dropped with this conversation.
+    let mut speaking = JoinSet::new();
     loop {
+        while speaking.try_join_next().is_some() {}
         let letter = tokio::select! {
             one = asked.recv(), if !asked.is_closed() => match one {
                 Some(one) => {
@@ -98,14 +103,17 @@ async fn hear(
             }
             received = receive(&stream) => {
                 match received {
-                    Ok(Some((COMPILER, Some(socket)))) => {
-                        let stream = UnixStream::from_std(socket.into());
-                        if let (Some(one), Ok(stream)) = (waiting.pop_front(), stream) {
+                    Ok(Some((letter, Some(socket)))) => {
+                        let Ok(socket) = UnixStream::from_std(socket.into()) else { continue };
+                        if let Some(native) = Native::of_letter(letter) {
+                            let link = links.link(native).clone();
+                            speaking.spawn(async move { link.speak(socket).await });
+                        } else if let Some(one) = waiting.pop_front().filter(|_| letter == COMPILER) {
                             // Who asked may have given up.
-                            let _ = one.send(stream);
+                            let _ = one.send(socket);
                         }
                     }
-                    Ok(Some((letter, _))) => warn!(letter, "The monitor said what is unknown."),
+                    Ok(Some((letter, None))) => warn!(letter, "The monitor said what is unknown."),
                     Ok(None) => return,
                     Err(error) => {
                         warn!(%error, "The monitor cannot be heard.");
@@ -176,7 +184,8 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_is_handed_over_is_the_one_that_was_asked_for() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
-        let (compilers, mut talking) = Monitor(ours.into_std().unwrap()).talk().unwrap();
+        let (compilers, mut talking) =
+            Monitor(ours.into_std().unwrap()).talk(Links::default()).unwrap();
         let Compilers::Monitor(ask) = compilers else { panic!("not asked of the monitor") };
         talking.ready();
         assert_eq!(theirs.read_u8().await.unwrap(), READY);

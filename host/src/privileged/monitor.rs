@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use super::control::{self, COMPILER, READY};
+use super::natives::Native;
 use super::role::Role;
 use super::user::User;
 
@@ -44,17 +46,17 @@ pub struct Plan {
     pub arguments: Vec<OsString>,
     /// Who compilers run as. `None`: as the monitor, without its rights.
     pub user: Option<User>,
-    /// One for each native kind that is on.
-    pub helpers: Vec<HelperPlan>,
+    /// The native kinds that are on: each has a helper.
+    pub natives: Vec<Native>,
+    /// The file that turned them on.
+    pub policy: PathBuf,
 }
 
-/// A helper that is to run.
-#[derive(Clone, Debug)]
-pub struct HelperPlan {
-    pub kind: &'static str,
-    /// Announces its socket to the engine.
-    pub letter: u8,
-    pub role: Role,
+impl Plan {
+    /// Who the engine runs as.
+    fn engine(&self) -> u32 {
+        self.user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid)
+    }
 }
 
 /// Runs until a signal, or until an engine ends that never answered. The code is the engine's.
@@ -79,7 +81,7 @@ async fn watch(plan: &Plan) -> io::Result<u8> {
         if stopped || code == 0 || !was_ready {
             return Ok(code);
         }
-        let wait = again.next();
+        let wait = again.next(Instant::now());
         error!(%status, wait_ms = wait.as_millis(), "The engine has ended; it is started again.");
         tokio::select! {
             _ = terminate.recv() => return Ok(code),
@@ -127,7 +129,7 @@ impl<'a> Generation<'a> {
         let role = Role::Engine { arguments: plan.arguments.clone() };
         let engine = role.command()?.stdin(theirs).kill_on_drop(true).spawn()?;
         let restarts = plan
-            .helpers
+            .natives
             .iter()
             .map(|_| Restart { due: Some(Instant::now()), again: Again::default() });
         Ok(Self {
@@ -193,14 +195,18 @@ impl<'a> Generation<'a> {
                 continue;
             }
             self.restarts[at].due = None;
-            let HelperPlan { kind, letter, role } = &self.plan.helpers[at];
-            match self.start(role, *letter) {
+            let native = self.plan.natives[at];
+            let kind = native.name();
+            let (policy, engine) = (self.plan.policy.clone(), self.plan.engine());
+            let role = Role::Helper { native, policy, engine };
+            match self.start(&role, native.letter()) {
                 Ok(mut child) => {
                     self.helpers.spawn(async move { Ended { at, status: child.wait().await } });
                 }
                 Err(error) => {
                     error!(%error, kind, "A helper could not be started.");
-                    self.restarts[at].due = Some(Instant::now() + self.restarts[at].again.next());
+                    self.restarts[at].due =
+                        Some(Instant::now() + self.restarts[at].again.next(Instant::now()));
                 }
             }
         }
@@ -218,9 +224,9 @@ impl<'a> Generation<'a> {
     }
 
     fn note(&mut self, ended: &Ended) {
-        let kind = self.plan.helpers[ended.at].kind;
+        let kind = self.plan.natives[ended.at].name();
         let restart = &mut self.restarts[ended.at];
-        let wait = restart.again.next();
+        let wait = restart.again.next(Instant::now());
         restart.due = Some(Instant::now() + wait);
         let wait_ms = wait.as_millis();
         match &ended.status {
@@ -277,8 +283,7 @@ struct Again {
 }
 
 impl Again {
-    fn next(&mut self) -> Duration {
-        let now = Instant::now();
+    fn next(&mut self, now: Instant) -> Duration {
         if self.last.is_some_and(|last| now.duration_since(last) > RAN_WELL) {
             self.failures = 0;
         }
@@ -293,12 +298,11 @@ impl Again {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn what_ends_soon_waits_longer_each_time_and_what_ran_well_does_not() {
-        let mut again = Again::default();
-        let waits: Vec<_> = (0..9).map(|_| again.next().as_millis()).collect();
+    #[test]
+    fn what_ends_soon_waits_longer_each_time_and_what_ran_well_does_not() {
+        let (mut again, now) = (Again::default(), Instant::now());
+        let waits: Vec<_> = (0..9).map(|_| again.next(now).as_millis()).collect();
         assert_eq!(waits, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000]);
-        tokio::time::advance(RAN_WELL + Duration::from_secs(1)).await;
-        assert_eq!(again.next(), AGAIN_FIRST);
+        assert_eq!(again.next(now + RAN_WELL + Duration::from_secs(1)), AGAIN_FIRST);
     }
 }

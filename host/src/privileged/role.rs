@@ -2,8 +2,13 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
+use super::natives::Native;
+use super::shell::init;
 use super::user::User;
 
 /// The word that stands before a role; no command has it.
@@ -18,7 +23,14 @@ pub enum Role {
     Engine { arguments: Vec<OsString> },
     /// Of one component.
     Compiler { user: Option<User> },
+    /// Of one native kind. `engine`: who the engine runs as.
+    Helper { native: Native, policy: PathBuf, engine: u32 },
+    /// Between the helper of scripts and one script.
+    Script { part: init::Role },
 }
+
+/// What stands before a part of [`Role::Script`].
+pub(super) const SCRIPT: [&str; 2] = [WORD, "script"];
 
 impl Role {
     /// The role of this process; `None`: it is a command's, or the monitor.
@@ -36,17 +48,28 @@ impl Role {
                 let user = words.next().map(|word| User::find(word.to_str().unwrap_or_default()));
                 Some(Self::Compiler { user: user.transpose().ok()? })
             }
+            "helper" => {
+                let native = Native::of(words.next()?.to_str()?)?;
+                let engine = words.next()?.to_str()?.parse().ok()?;
+                Some(Self::Helper { native, engine, policy: words.next()?.into() })
+            }
+            "script" => Some(Self::Script { part: init::Role::of(words.next()?.to_str()?)? }),
             _ => None,
         }
     }
 
     /// Is that, until it ends; the exit code. An engine is begun by the command line.
-    pub fn run(self) -> anyhow::Result<u8> {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
         match self {
             Self::Engine { .. } => anyhow::bail!("the engine is started by its command line"),
             Self::Compiler { user } => super::compiler::run(user.as_ref())?,
+            Self::Helper { native, policy, engine } => {
+                let to = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+                super::natives::run(native, &policy, engine, to)?;
+            }
+            Self::Script { part } => return Ok(init::init(part)),
         }
-        Ok(0)
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Starts this program as that.
@@ -60,6 +83,13 @@ impl Role {
                 .env_clear()
                 .arg("compiler")
                 .args(user.as_ref().map(|user| format!("{}:{}", user.uid, user.gid))),
+            Self::Helper { native, policy, engine } => command
+                .env_clear()
+                .arg("helper")
+                .arg(native.name())
+                .arg(engine.to_string())
+                .arg(policy),
+            Self::Script { part } => command.env_clear().args(&SCRIPT[1..]).arg(part.name()),
         };
         Ok(command)
     }
@@ -84,5 +114,10 @@ mod tests {
         let compiler = of(&["campanile", "process", "compiler", "7:8"]).unwrap();
         let Role::Compiler { user: Some(user) } = compiler else { panic!("{compiler:?}") };
         assert_eq!((user.uid, user.gid), (7, 8));
+        let policy = PathBuf::from("/etc/campanile/privileged.toml");
+        let helper = Role::Helper { native: Native::Shell, policy, engine: 7 };
+        let words =
+            ["campanile", "process", "helper", "shell", "7", "/etc/campanile/privileged.toml"];
+        assert_eq!(of(&words), Some(helper));
     }
 }

@@ -158,7 +158,8 @@ impl StandIn {
             records: records.clone(),
             roster: roster.clone(),
         };
-        let server = Server::new(crate::api::bind(config.api.listen).unwrap(), &config.api).unwrap();
+        let server =
+            Server::new(crate::api::bind(config.api.listen).unwrap(), &config.api).unwrap();
         let (sending, stop) = (CancellationToken::new(), CancellationToken::new());
         let (fail2ban, spared) = (Link::default(), Arc::<Noted>::default());
         let engine = Engine {
