@@ -20,7 +20,7 @@ use tracing::{info, warn};
 
 use crate::api::{BindError, Engine, Server};
 use crate::clock::Clock;
-use crate::config::{Config, List, Problem};
+use crate::config::{Config, List, Problem, UserError};
 use crate::dispatch::guard::BanGuard;
 use crate::dispatch::pace::Paces;
 use crate::dispatch::{self, Dispatch};
@@ -28,7 +28,7 @@ use crate::privileged::compiler::Compilers;
 use crate::privileged::confine::{ConfineError, Missing};
 use crate::privileged::control::Monitor;
 use crate::privileged::natives::{Links, PolicyError};
-use crate::privileged::user::{User, UserError};
+use crate::privileged::user::User;
 use crate::queue::Queue;
 use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
@@ -60,7 +60,7 @@ pub async fn serve(
     let links = Links::default();
     let (compilers, mut talking) = monitor.talk(links.clone()).map_err(AppError::Monitor)?;
     let parts = build::parts(&config, egress, compilers)?;
-    let natives = links.kinds(&natives, parts.net.connector.spared());
+    let natives = links.kinds(&natives, &parts.spared());
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let kinds = build::kinds(&config, &parts, natives, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
@@ -264,9 +264,9 @@ pub enum AppError {
     Folder { path: PathBuf, source: io::Error },
 
     #[error(
-        "`{path}` belongs to user {owner}, and the engine runs as `{user}`: `chown -R {uid}:{gid} \
+        "`{path}` belongs to user {owner}, and the engine runs as `{}`: `chown -R {uid}:{gid} \
          {path}`, or name its owner as `process.user`",
-        path = path.display(), uid = user.uid, gid = user.gid
+        user.name, path = path.display(), uid = user.uid, gid = user.gid
     )]
     OtherOwner { path: PathBuf, user: User, owner: u32 },
 }

@@ -170,14 +170,16 @@ pub fn watch(args: Args, arguments: Vec<OsString>) -> Result<u8, Failure> {
     serve::watch(&common, arguments)
 }
 
-/// Runs the engine, as the monitor started it. `runtime` makes its threads, when it may have some.
+/// Runs the engine, as the process `monitor` started it. `runtime` makes its threads, when it may
+/// have some.
 pub fn engine(
     args: Args,
+    monitor: i32,
     runtime: impl FnOnce() -> Result<tokio::runtime::Runtime, Failure>,
 ) -> Result<(), Failure> {
     let (common, command) = args.begin()?;
     match command {
-        Command::Serve(args) => serve::engine(&args, &common, runtime),
+        Command::Serve(args) => serve::engine(&args, &common, monitor, runtime),
         _ => Err(Failure::says(Exit::Usage, "only `serve` has an engine")),
     }
 }

@@ -14,6 +14,7 @@ mod limits;
 mod process;
 mod reading;
 mod secrets;
+mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,10 +33,11 @@ pub use limits::{
     ApiConfig, DispatchConfig, IngestConfig, LimitsConfig, QueueConfig, RetryConfig, RuntimeConfig,
     StoreConfig,
 };
-pub use process::ProcessConfig;
+pub use process::{ProcessConfig, UserError};
 use reading::Reading;
 pub(crate) use reading::expectation;
 pub use secrets::{KeySource, SecretsConfig};
+use words::{is_label, is_language, is_link};
 
 /// Where the configuration is when neither `--config` nor `CAMPANILE_CONFIG` says so.
 pub const DEFAULT_PATH: &str = "campanile.toml";
@@ -364,27 +366,6 @@ fn plain_path(path: &Path) -> PathBuf {
         }
     }
     if plain.as_os_str().is_empty() { ".".into() } else { plain }
-}
-
-fn is_link(text: &str) -> bool {
-    let url = url::Url::parse(text);
-    url.is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-    })
-}
-
-fn is_label(text: &str, chars_max: usize) -> bool {
-    (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-}
-
-fn is_language(text: &str) -> bool {
-    text.len() <= 35
-        && text.split('-').enumerate().all(|(at, part)| match at {
-            0 => (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic()),
-            _ => (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric()),
-        })
 }
 
 fn host_name() -> String {

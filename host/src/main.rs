@@ -31,8 +31,10 @@ fn start(words: Vec<OsString>) -> anyhow::Result<ExitCode> {
     // Before the first thread, and before any secret is read.
     process::harden()?;
     match role {
-        Some(Role::Engine { arguments }) => {
-            cli::engine(Args::parse_from(arguments), || threads().map_err(Failure::from_any))?;
+        Some(Role::Engine { monitor, arguments }) => {
+            cli::engine(Args::parse_from(arguments), monitor, || {
+                threads().map_err(Failure::from_any)
+            })?;
         }
         Some(role) => return role.run(),
         None => {

@@ -197,8 +197,10 @@ pub enum RuntimeError {
     #[error("component `{component}` does not compile; build it for `wasm32-wasip2`")]
     Compile { component: String, source: CompileError },
 
-    #[error("the machine code of component `{component}` is of another engine")]
-    OtherCode { component: String, source: wasmtime::Error },
+    #[error(
+        "component `{component}` does not fit into a store, which has what `[limits]` gives it"
+    )]
+    DoesNotFit { component: String, source: wasmtime::Error },
 
     #[error("component `{component}` imports `{import}`, which its world `{world}` does not give")]
     Import { component: String, import: String, world: &'static str },

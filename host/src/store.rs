@@ -23,7 +23,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::checkpoint::Checkpointer;
 pub use self::error::StoreError;
@@ -34,6 +34,9 @@ use self::reader::Reader;
 pub(crate) use self::writer::KEY_LIFE_MS;
 use self::writer::Writer;
 use crate::clock::Clock;
+
+/// How long an engine that was killed may take to be gone, before it counts as another.
+const LOCK_WITHIN: Duration = Duration::from_secs(3);
 
 /// Bounds of what waits for the disk, and of what stays there.
 #[derive(Clone, Copy, Debug)]
@@ -197,10 +200,19 @@ fn lock(data_dir: &Path) -> Result<File, StoreError> {
     let path = data_dir.join("lock");
     let unusable = |source| StoreError::Folder { path: path.clone(), source: Arc::new(source) };
     let file = owner_only(&path).map_err(unusable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: data_dir.into() }),
-        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    let until = Instant::now() + LOCK_WITHIN;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            // Nobody is told when it is let go.
+            Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { path: data_dir.into() });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
     }
 }
 

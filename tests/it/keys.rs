@@ -171,6 +171,7 @@ async fn a_command_of_root_prints_the_key() {
     let site = site(&capture).await;
     let [file, program] = ["key-command", "program"].map(|name| site.folder().join(name));
     let site = site.set("secrets.key_command_file", &format!("'{}'", file.display()));
+    let site = site.keeping(&file).keeping(&program);
     private(&file, &format!("{}\n$(id)\n", program.display()));
     private(&program, "#!/bin/sh\n[ \"$1\" = '$(id)' ] && printf '%064d\\n' 7\n");
     fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();

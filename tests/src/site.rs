@@ -28,6 +28,8 @@ pub struct Site {
     /// In KiB, as `ulimit -v` takes it.
     address_space: Option<u64>,
     environment: Vec<(&'static str, PathBuf)>,
+    /// What stays ours although it is in the folder.
+    kept: Vec<PathBuf>,
     /// `[[egress.grant]]` tables.
     egress_grant: String,
     _turn: Turn,
@@ -78,6 +80,7 @@ impl Site {
             recipients,
             address_space: None,
             environment: Vec::new(),
+            kept: Vec::new(),
             egress_grant: EGRESS_GRANT.to_owned(),
             _turn: turn,
         };
@@ -130,6 +133,13 @@ impl Site {
     #[must_use]
     pub fn with_variable(mut self, name: &'static str, path: PathBuf) -> Self {
         self.environment.push((name, path));
+        self
+    }
+
+    /// Keeps a file in the folder from the engine's user.
+    #[must_use]
+    pub fn keeping(mut self, path: &Path) -> Self {
+        self.kept.push(path.to_owned());
         self
     }
 
@@ -218,7 +228,8 @@ impl Site {
         let Some(user) = engine_user() else { return };
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).expect("a folder of our own").flatten() {
+            let entries = fs::read_dir(&folder).expect("a folder of our own").flatten();
+            for entry in entries.filter(|entry| !self.kept.contains(&entry.path())) {
                 if entry.file_type().is_ok_and(|it| it.is_dir()) {
                     folders.push(entry.path());
                 }

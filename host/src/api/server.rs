@@ -20,6 +20,8 @@ use super::Routes;
 
 /// More wait in the kernel's queue until one ends.
 const CONNECTIONS_MAX: usize = 1024;
+/// Connections that wait in the kernel to be accepted.
+const WAITING_MAX: i32 = 1024;
 /// For a whole request head, and for the next request on a connection that is kept open.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const HEADERS_MAX: usize = 64;
@@ -33,7 +35,7 @@ pub fn bind(listen: SocketAddr) -> Result<std::net::TcpListener, BindError> {
         let listener = std::net::TcpListener::bind(listen)?;
         listener.set_nonblocking(true)?;
         // The standard library asks for a shorter queue.
-        rustix::net::listen(&listener, CONNECTIONS_MAX as i32)?;
+        rustix::net::listen(&listener, WAITING_MAX)?;
         Ok(listener)
     };
     bind().map_err(|source| BindError { listen, source })

@@ -21,6 +21,7 @@ use crate::dispatch::backoff::Backoff;
 use crate::dispatch::guard::GuardRules;
 use crate::dispatch::{RetryPolicy, Site, Slots};
 use crate::privileged::compiler::Compilers;
+use crate::privileged::fail2ban::Spared;
 use crate::privileged::natives::{Links, Policies};
 use crate::queue::QueueLimits;
 use crate::records::{components, secrets};
@@ -42,6 +43,13 @@ pub(super) struct Parts {
     pub egress: Policy,
     pub net: Arc<NetGate>,
     pub files: Arc<FilesGate>,
+}
+
+impl Parts {
+    /// Whom the engine itself speaks with, and nothing of it bans.
+    pub(super) fn spared(&self) -> Arc<dyn Spared> {
+        self.net.connector.spared()
+    }
 }
 
 /// Checks what the configuration says beside itself, and starts what runs components.
@@ -135,7 +143,7 @@ pub(super) async fn kinds_alone(config: &Config, compilers: Compilers) -> Result
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
     let owner = rustix::process::geteuid().as_raw();
     let on = Policies::read(&config.process.policy, owner)?.on();
-    let natives = Links::default().kinds(&on, parts.net.connector.spared());
+    let natives = Links::default().kinds(&on, &parts.spared());
     let catalog = catalog.with_natives(&parts.runtime, natives);
     let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
     Ok(kinds.with_doors(parts.net, parts.files))

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tracing::warn;
 
 use super::{AppError, build};
@@ -55,15 +55,15 @@ impl Start {
         Ok(Self { config, egress, listener, key, natives, user })
     }
 
-    /// Gives all rights up that the engine does not need, for good.
-    pub fn shut_in(&self) -> Result<(), AppError> {
-        let monitor = getppid();
+    /// Gives all rights up that the engine does not need, for good. The engine ends with the process
+    /// `monitor`, which started it.
+    pub fn shut_in(&self, monitor: i32) -> Result<(), AppError> {
         let files = self.files();
         confine::become_user(self.user.as_ref())?;
         // A change of the user has forgotten it.
         set_parent_process_death_signal(Some(Signal::KILL))
             .map_err(|error| AppError::Monitor(error.into()))?;
-        if getppid() != monitor {
+        if getppid().map(Pid::as_raw_pid) != Some(monitor) {
             return Err(AppError::Alone);
         }
         let mut missing = confine::shut_in(&files, Calls::Engine)?;

@@ -43,12 +43,13 @@ pub(super) fn watch(common: &Common, arguments: Vec<OsString>) -> Result<u8, Fai
 pub(super) fn engine(
     args: &ServeArgs,
     common: &Common,
+    started_by: i32,
     runtime: impl FnOnce() -> Result<Runtime, Failure>,
 ) -> Result<(), Failure> {
     let alone = "the engine is started by `campanile serve` alone";
     let monitor = Monitor::given().map_err(|source| Failure::caused(Exit::Usage, alone, source))?;
     let start = Start::prepare(common.load()?)?;
-    start.shut_in()?;
+    start.shut_in(started_by)?;
     let mut out = io::stdout();
     let ready = |ready: Ready<'_>| {
         // Nobody may listen on stdout; the engine runs all the same.

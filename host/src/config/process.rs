@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::reading::Reading;
-use crate::privileged::user::{User, UserError};
+use crate::privileged::user::User;
 
 /// The user that is taken where none is named and the machine has it.
 const USER_DEFAULT: &str = "campanile";
@@ -43,13 +43,23 @@ impl ProcessConfig {
     /// Who the engine becomes when it is started by root. `None`: there is no such user, and none
     /// was named; it stays root, without any of its capabilities.
     pub fn engine_user(&self) -> Result<Option<User>, UserError> {
-        match self.user.as_deref() {
-            Some(name) => User::find(name).map(Some),
-            None => match User::find(USER_DEFAULT) {
-                Ok(user) => Ok(Some(user)),
-                Err(UserError::Unknown { .. }) => Ok(None),
-                Err(error) => Err(error),
-            },
+        let found = User::find(self.user.as_deref().unwrap_or(USER_DEFAULT))?;
+        match (found, &self.user) {
+            (None, Some(name)) => Err(UserError::Unknown { name: name.clone() }),
+            (found, _) => Ok(found),
         }
     }
+}
+
+/// Why the user of the engine cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UserError {
+    #[error(
+        "there is no user `{name}` in /etc/passwd; `useradd --system {name}` makes one, or \
+             give numbers, such as `1000:1000`"
+    )]
+    Unknown { name: String },
+    #[error("the users of this machine cannot be read")]
+    Unreadable(#[from] std::io::Error),
 }

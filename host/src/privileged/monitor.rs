@@ -126,7 +126,8 @@ struct Restart {
 impl<'a> Generation<'a> {
     fn begin(plan: &'a Plan) -> io::Result<Self> {
         let (ours, theirs) = pair()?;
-        let role = Role::Engine { arguments: plan.arguments.clone() };
+        let monitor = rustix::process::getpid().as_raw_pid();
+        let role = Role::Engine { monitor, arguments: plan.arguments.clone() };
         let engine = role.command()?.stdin(theirs).kill_on_drop(true).spawn()?;
         let restarts = plan
             .natives

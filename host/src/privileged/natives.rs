@@ -75,7 +75,7 @@ impl Links {
     }
 
     /// The kinds that the engine has. `on`: those that the policy turns on.
-    pub fn kinds(&self, on: &[Native], spared: Arc<dyn Spared>) -> Natives {
+    pub fn kinds(&self, on: &[Native], spared: &Arc<dyn Spared>) -> Natives {
         let mut natives = Natives::default();
         for native in Native::ALL {
             if !on.contains(&native) {
@@ -85,7 +85,7 @@ impl Links {
             let link = self.link(native).clone();
             natives.on.push(match native {
                 Native::Shell => Arc::new(ShellKind { link }) as Arc<dyn NativeKind>,
-                Native::Fail2ban => Arc::new(Fail2banKind { link, spared: Arc::clone(&spared) }),
+                Native::Fail2ban => Arc::new(Fail2banKind { link, spared: Arc::clone(spared) }),
             });
         }
         natives

@@ -19,8 +19,8 @@ const PROGRAM: &str = "/proc/self/exe";
 /// What a process that the monitor starts is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// With the command line that the monitor was given.
-    Engine { arguments: Vec<OsString> },
+    /// With the command line that the monitor was given. `monitor`: its process.
+    Engine { monitor: i32, arguments: Vec<OsString> },
     /// Of one component.
     Compiler { user: Option<User> },
     /// Of one native kind. `engine`: who the engine runs as.
@@ -42,11 +42,13 @@ impl Role {
         }
         match words.next()?.to_str()? {
             "engine" => {
-                Some(Self::Engine { arguments: std::iter::once(program).chain(words).collect() })
+                let monitor = words.next()?.to_str()?.parse().ok()?;
+                let arguments = std::iter::once(program).chain(words).collect();
+                Some(Self::Engine { monitor, arguments })
             }
             "compiler" => {
                 let user = words.next().map(|word| User::find(word.to_str().unwrap_or_default()));
-                Some(Self::Compiler { user: user.transpose().ok()? })
+                Some(Self::Compiler { user: user.transpose().ok()?.flatten() })
             }
             "helper" => {
                 let native = Native::of(words.next()?.to_str()?)?;
@@ -73,12 +75,13 @@ impl Role {
     }
 
     /// Starts this program as that.
-    #[expect(clippy::disallowed_methods, reason = "this folder is where processes are started")]
     pub(super) fn command(&self) -> io::Result<tokio::process::Command> {
         let mut command = tokio::process::Command::new(PathBuf::from(PROGRAM));
         command.arg0("campanile").arg(WORD);
         match self {
-            Self::Engine { arguments } => command.arg("engine").args(arguments),
+            Self::Engine { monitor, arguments } => {
+                command.arg("engine").arg(monitor.to_string()).args(arguments)
+            }
             Self::Compiler { user } => command
                 .env_clear()
                 .arg("compiler")
@@ -108,9 +111,10 @@ mod tests {
         for command in [&["campanile"][..], &["campanile", "serve"], &["campanile", "process"]] {
             assert_eq!(of(command), None, "{command:?}");
         }
-        let engine = of(&["campanile", "process", "engine", "--config", "a", "serve"]).unwrap();
+        let engine =
+            of(&["campanile", "process", "engine", "9", "--config", "a", "serve"]).unwrap();
         let words = ["campanile", "--config", "a", "serve"].map(OsString::from);
-        assert_eq!(engine, Role::Engine { arguments: words.to_vec() });
+        assert_eq!(engine, Role::Engine { monitor: 9, arguments: words.to_vec() });
         let compiler = of(&["campanile", "process", "compiler", "7:8"]).unwrap();
         let Role::Compiler { user: Some(user) } = compiler else { panic!("{compiler:?}") };
         assert_eq!((user.uid, user.gid), (7, 8));

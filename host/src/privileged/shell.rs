@@ -18,7 +18,6 @@ pub mod program;
 pub mod protocol;
 mod run;
 mod settings;
-pub mod user;
 mod verdict;
 
 use std::rc::Rc;

@@ -220,7 +220,6 @@ fn settlement(message: Message, fate: Fate, keep_message: bool) -> Settlement {
         output: Some("done".into()),
         program_sha256: Some([4; 32]),
         unanswered: false,
-        ..Seen::default()
     };
     let (code, detail) = ("200".into(), "as asked".into());
     let attempt = Attempt { number: 1, at_ms: START_MS, took_ms: 5, outcome, code, detail, seen };

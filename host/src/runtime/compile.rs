@@ -85,7 +85,7 @@ impl CodeCache {
         #[expect(unsafe_code, reason = "the only way to load machine code")]
         let component = unsafe { Component::deserialize(engine, &code) };
         let component = component
-            .map_err(|source| RuntimeError::OtherCode { component: name.to_owned(), source })?;
+            .map_err(|source| RuntimeError::DoesNotFit { component: name.to_owned(), source })?;
         if let Err(error) = self.write(&file, &code) {
             tracing::warn!(%error, component = name, "Machine code cannot be kept; the next start compiles again.");
         }

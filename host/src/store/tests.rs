@@ -107,7 +107,7 @@ fn a_turn_of_forgetting_ends_when_its_time_is_over_and_the_next_goes_on() {
     }
     let db = Prepared::new(&connection);
     let mut retention = retention::Retention::new(Duration::from_millis(10));
-    let over = std::time::Instant::now();
+    let over = Instant::now();
     let far = over + Duration::from_secs(60);
     let table = [
         // now in ms, until, nothing is left, alerts

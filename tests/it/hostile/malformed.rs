@@ -38,6 +38,7 @@ use Made::{Beside, By, Import, Kind, Text};
 const NOT_GIVEN: &str = "which its world `component` does not give";
 const NO_CONTRACT: &str = "does not fit the contract";
 const NO_CODE: &str = "does not compile";
+const NO_ROOM: &str = "does not fit into a store";
 const NO_WASM: &str = "does not compile";
 
 #[rustfmt::skip]
@@ -120,17 +121,17 @@ const REFUSED: &[Row] = &[
     Row { name: "pattern-that-backtracks", does: "checks by a pattern that takes twice as long for each letter", made: By(|| described(r#"{"properties":{"a":{"pattern":"^(?=(a+)+$)\\1b"}}}"#)), said: "to be a JSON Schema" },
     Row { name: "pattern-that-grows", does: "checks by a pattern that is large only once it is compiled", made: By(|| described(r#"{"properties":{"a":{"pattern":"^((a{1,99}b){1,99}c){1,99}$"}}}"#)), said: "to be a JSON Schema" },
     // Bombs.
-    Row { name: "memory-of-4gib", does: "begins with 4 GiB of memory", made: Kind, said: NO_CODE },
-    Row { name: "memory-beyond-the-budget", does: "begins with a page more than a store may have", made: Kind, said: NO_CODE },
+    Row { name: "memory-of-4gib", does: "begins with 4 GiB of memory", made: Kind, said: NO_ROOM },
+    Row { name: "memory-beyond-the-budget", does: "begins with a page more than a store may have", made: Kind, said: NO_ROOM },
     Row { name: "memory-of-64-bit", does: "has memory of 64-bit addresses", made: Beside, said: NO_CODE },
     Row { name: "memory-shared", does: "has memory that threads share", made: Beside, said: NO_CODE },
-    Row { name: "two-memories", does: "has a second memory in its module", made: Beside, said: NO_CODE },
+    Row { name: "two-memories", does: "has a second memory in its module", made: Beside, said: NO_ROOM },
     Row { name: "memory-once-more", does: "has a second module with as much memory as a store may have", made: Beside, said: "more memory" },
     Row { name: "memory-grows-at-once", does: "asks for 4 GiB again and again", made: Kind, said: "used up the CPU" },
-    Row { name: "table-of-10-million", does: "begins with a table of ten million elements", made: Kind, said: NO_CODE },
+    Row { name: "table-of-10-million", does: "begins with a table of ten million elements", made: Kind, said: NO_ROOM },
     Row { name: "table-grows", does: "grows a table for ever", made: Kind, said: "used up the CPU" },
-    Row { name: "hundred-tables", does: "has a hundred tables", made: By(|| beside(&format!("(module {})", "(table 1 funcref)".repeat(100)))), said: NO_CODE },
-    Row { name: "hundred-modules", does: "has a hundred modules, each with a memory", made: By(hundred_modules), said: NO_CODE },
+    Row { name: "hundred-tables", does: "has a hundred tables", made: By(|| beside(&format!("(module {})", "(table 1 funcref)".repeat(100)))), said: NO_ROOM },
+    Row { name: "hundred-modules", does: "has a hundred modules, each with a memory", made: By(hundred_modules), said: NO_ROOM },
     Row { name: "doubling-instances", does: "has components within it, each of which is two of the next: 65,536 at the end", made: By(|| doubling(16)), said: NO_CODE },
     Row { name: "many-locals", does: "has a function of 50,001 local values", made: By(many_locals), said: NO_CODE },
 ];

@@ -85,24 +85,23 @@ impl Calls {
         rules.insert(libc::SYS_clone, vec![rule(&[is_thread])?]);
         // Names of threads and of memory.
         let names = [libc::PR_SET_NAME, libc::PR_SET_VMA, libc::PR_GET_DUMPABLE];
-        rules.insert(libc::SYS_prctl, one_of(0, &names)?);
+        rules.insert(libc::SYS_prctl, one_of(0, names.map(bits))?);
         // Reading limits, never setting them.
         rules.insert(libc::SYS_prlimit64, vec![rule(&[condition(2, SeccompCmpOp::Eq, 0)?])?]);
         if self == Self::Engine {
             // What the first memory of a component is mapped from. No program starts from it.
-            let image = (libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING).cast_signed();
-            rules.insert(libc::SYS_memfd_create, one_of(1, &[image])?);
+            let image = u64::from(libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
+            rules.insert(libc::SYS_memfd_create, one_of(1, [image])?);
             // Nothing that types into a terminal.
-            rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS)?);
-            let mut sockets = one_of(0, &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6])?;
-            let netlink = u64::from(libc::AF_NETLINK.unsigned_abs());
-            let route = u64::from(libc::NETLINK_ROUTE.unsigned_abs());
+            rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS.iter().copied())?);
+            let mut sockets = one_of(0, [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(bits))?;
+            let (netlink, route) = (bits(libc::AF_NETLINK), bits(libc::NETLINK_ROUTE));
             sockets.push(rule(&[
                 condition(0, SeccompCmpOp::Eq, netlink)?,
                 condition(2, SeccompCmpOp::Eq, route)?,
             ])?);
             rules.insert(libc::SYS_socket, sockets);
-            rules.insert(libc::SYS_socketpair, one_of(0, &[libc::AF_UNIX])?);
+            rules.insert(libc::SYS_socketpair, one_of(0, [bits(libc::AF_UNIX)])?);
         }
         Ok(rules)
     }
@@ -128,13 +127,19 @@ fn lacks(argument: u8, bit: i32) -> Result<SeccompCondition, seccompiler::Backen
 }
 
 /// The kernel takes these arguments as 32 bits, whatever stands above them.
-fn one_of(argument: u8, values: &[i32]) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let is = |value: &i32| {
-        let value = u64::from(value.cast_unsigned());
+fn one_of(
+    argument: u8,
+    values: impl IntoIterator<Item = u64>,
+) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let is = |value| {
         let length = SeccompCmpArgLen::Dword;
         rule(&[SeccompCondition::new(argument, length, SeccompCmpOp::Eq, value)?])
     };
-    values.iter().map(is).collect()
+    values.into_iter().map(is).collect()
+}
+
+fn bits(value: i32) -> u64 {
+    u64::from(value.cast_unsigned())
 }
 
 fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, seccompiler::BackendError> {
@@ -142,14 +147,9 @@ fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, seccompiler::Bac
 }
 
 /// Which pages were written, whether there is something to read, whether it is a terminal.
-const IOCTLS: &[i32] = &[
-    0xc060_6610_u32.cast_signed(), // PAGEMAP_SCAN
-    libc::FIONBIO as i32,
-    libc::FIONREAD as i32,
-    libc::FIOCLEX as i32,
-    libc::TCGETS as i32,
-    libc::TIOCGWINSZ as i32,
-];
+const IOCTLS: &[u64] =
+    &[PAGEMAP_SCAN, libc::FIONBIO, libc::FIONREAD, libc::FIOCLEX, libc::TCGETS, libc::TIOCGWINSZ];
+const PAGEMAP_SCAN: u64 = 0xc060_6610;
 
 /// Memory, threads, time, and what is open already.
 const COMPUTING: &[c_long] = &[

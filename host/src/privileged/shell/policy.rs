@@ -13,8 +13,8 @@ use rustix::process::geteuid;
 use serde::Deserialize;
 
 use super::protocol::{Refusal, Rule};
-use super::user::User;
 use crate::config::Problem;
+use crate::privileged::user::User;
 
 /// The guide's folder is among them, so that scripts of an ntopng stay where they are.
 const FOLDERS: [&str; 2] =
