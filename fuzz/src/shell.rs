@@ -16,6 +16,9 @@ use campanile_guest::{Action, Severity, samples};
 
 use crate::ITERATIONS;
 
+/// Name of a script, whether its ending is right, arguments, and names of an alert.
+type Asked = (Vec<u8>, bool, Vec<Vec<u8>>, [Vec<u8>; 5]);
+
 /// A policy whose only folder does not exist.
 fn policy() -> Policy {
     let table = "folders = [\"/nonexistent\"]\narguments = [\"[a-z=-]*\", \"[0-9]+\"]";
@@ -71,7 +74,7 @@ fn a_message_is_read_or_refused_and_never_more() {
 fn whatever_a_question_asks_for_the_policy_holds() {
     let policy = policy();
     bolero::check!().with_iterations(ITERATIONS).with_type().for_each(
-        |(script, ending, arguments, names): &(Vec<u8>, bool, Vec<Vec<u8>>, [Vec<u8>; 5])| {
+        |(script, ending, arguments, names): &Asked| {
             let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
             let [id, action, severity, recipient, version] = names.each_ref().map(text);
             let mut script = text(script);
