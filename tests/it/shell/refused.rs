@@ -115,6 +115,7 @@ fn mode(scripts: &Scripts, path: &str, mode: u32) {
 async fn what_runs_is_what_was_hashed_however_often_it_is_swapped() {
     for who in As::all() {
         let scripts = Scripts::new().script("one.sh", "echo one").script("other.sh", "echo other");
+        let scripts = scripts.script("swapped.sh", "echo one");
         let helper = scripts.helper(who, "").await;
         let hash_of_one = helper.runs("one.sh").await.script_sha256;
         let hash_of_other = helper.runs("other.sh").await.script_sha256;
@@ -135,10 +136,7 @@ async fn what_runs_is_what_was_hashed_however_often_it_is_swapped() {
             });
             let running = async {
                 for _ in 0..30 {
-                    // Before the first copy there is none.
-                    let Answer::Ran(ran) = helper.answers(run("swapped.sh")).await else {
-                        continue;
-                    };
+                    let ran = helper.runs("swapped.sh").await;
                     let at = usize::from(ran.output == "other\n");
                     seen[at] += 1;
                     let expected = [&hash_of_one, &hash_of_other][at];
@@ -148,7 +146,7 @@ async fn what_runs_is_what_was_hashed_however_often_it_is_swapped() {
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(running));
             is_done.store(true, Ordering::Relaxed);
         });
-        assert!(seen[0] + seen[1] >= 20, "{seen:?}");
+        assert!(seen[0] > 0 && seen[1] > 0, "{who:?}: {seen:?}");
     }
 }
 
