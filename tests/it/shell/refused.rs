@@ -110,6 +110,15 @@ fn mode(scripts: &Scripts, path: &str, mode: u32) {
     fs::set_permissions(scripts.at(path), fs::Permissions::from_mode(mode)).unwrap();
 }
 
+/// Tells at its end that nothing is to be swapped any more.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// One file is put in the place of another all the time; each run is told with its own hash.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_is_what_was_hashed_however_often_it_is_swapped() {
@@ -143,8 +152,9 @@ async fn what_runs_is_what_was_hashed_however_often_it_is_swapped() {
                     assert_eq!(&ran.script_sha256, expected, "{who:?}: {}", ran.output);
                 }
             };
+            // However it ends.
+            let _done = Done(&is_done);
             tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(running));
-            is_done.store(true, Ordering::Relaxed);
         });
         assert!(seen[0] > 0 && seen[1] > 0, "{who:?}: {seen:?}");
     }
