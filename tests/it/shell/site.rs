@@ -17,30 +17,30 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 /// Nothing here takes longer.
-pub const SOON: Duration = Duration::from_secs(60);
+pub(super) const SOON: Duration = Duration::from_secs(60);
 /// Who the helper is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum As {
+pub(super) enum As {
     Root,
     Plain,
 }
 
 impl As {
     /// Both, for who can be both.
-    pub fn all() -> Vec<Self> {
+    pub(super) fn all() -> Vec<Self> {
         if geteuid().is_root() { vec![Self::Root, Self::Plain] } else { vec![Self::Plain] }
     }
 }
 
-pub struct Scripts {
+pub(super) struct Scripts {
     folder: TempDir,
     /// A plain user that nothing else on the machine is, as far as one can be sure: the kernel counts
     /// the processes of a user.
-    pub uid: u32,
+    pub(super) uid: u32,
 }
 
 impl Scripts {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         // Beneath the folder that is built into: no parent of it is writable for others.
         let folder = TempDir::new_in(campanile_tests::site::target()).unwrap();
         static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -56,25 +56,25 @@ impl Scripts {
         scripts
     }
 
-    pub fn at(&self, path: &str) -> PathBuf {
+    pub(super) fn at(&self, path: &str) -> PathBuf {
         self.folder.path().join(path)
     }
 
     /// Puts a bash script into the folder.
     #[must_use]
-    pub fn script(self, name: &str, text: &str) -> Self {
+    pub(super) fn script(self, name: &str, text: &str) -> Self {
         self.put(name, &format!("#!/bin/bash\n{text}"));
         self
     }
 
-    pub fn put(&self, name: &str, text: &str) {
+    pub(super) fn put(&self, name: &str, text: &str) {
         let path = self.at("scripts").join(name);
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// A helper under this policy, beside the folder and what a test of many needs.
-    pub async fn helper(&self, who: As, policy: &str) -> Helper {
+    pub(super) async fn helper(&self, who: As, policy: &str) -> Helper {
         let file = self.at("privileged.toml");
         let folder = self.at("scripts");
         let (uid, owner) = (self.uid, geteuid().as_raw());
@@ -87,9 +87,9 @@ impl Scripts {
     }
 }
 
-pub struct Helper {
-    pub process: Child,
-    pub link: Link,
+pub(super) struct Helper {
+    pub(super) process: Child,
+    pub(super) link: Link,
     speaking: JoinSet<()>,
 }
 
@@ -107,20 +107,20 @@ impl Helper {
         Self { process, link, speaking }
     }
 
-    pub async fn ask(&self, ask: &Ask) -> Result<Answer, LinkError> {
+    pub(super) async fn ask(&self, ask: &Ask) -> Result<Answer, LinkError> {
         self.link.ask(ask, SOON).await
     }
 
-    pub async fn answers(&self, run: Run) -> Answer {
+    pub(super) async fn answers(&self, run: Run) -> Answer {
         self.ask(&Ask::Run(run)).await.unwrap()
     }
 
     /// Runs a script without arguments to its end.
-    pub async fn runs(&self, script: &str) -> Ran {
+    pub(super) async fn runs(&self, script: &str) -> Ran {
         self.ran(run(script)).await
     }
 
-    pub async fn ran(&self, run: Run) -> Ran {
+    pub(super) async fn ran(&self, run: Run) -> Ran {
         match self.answers(run).await {
             Answer::Ran(ran) => ran,
             other => panic!("expected a run, got {other:?}"),
@@ -128,21 +128,21 @@ impl Helper {
     }
 
     /// What a script that ends well prints.
-    pub async fn prints(&self, script: &str) -> String {
+    pub(super) async fn prints(&self, script: &str) -> String {
         let ran = self.runs(script).await;
         assert_eq!(ran.ending, Ending::Exit(0), "{}", ran.output);
         ran.output
     }
 
     /// Closes the engine's end.
-    pub async fn forget(mut self) -> Child {
+    pub(super) async fn forget(mut self) -> Child {
         self.speaking.shutdown().await;
         self.process
     }
 }
 
 /// The helper's process, with its socket.
-pub fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> Child {
+pub(super) fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> Child {
     let own = std::env::current_exe().unwrap();
     let binary = own.ancestors().nth(2).unwrap().join("campanile");
     let mut command = Command::new(binary);
@@ -161,7 +161,7 @@ pub fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> Child {
     command.spawn().unwrap()
 }
 
-pub fn run(script: &str) -> Run {
+pub(super) fn run(script: &str) -> Run {
     Run {
         script: script.to_owned(),
         arguments: Vec::new(),
@@ -179,12 +179,12 @@ pub fn run(script: &str) -> Run {
     }
 }
 
-pub fn check(script: &str) -> Ask {
+pub(super) fn check(script: &str) -> Ask {
     Ask::Check(Check { script: script.to_owned(), arguments: Vec::new() })
 }
 
 /// Processes whose command line has this in it.
-pub fn marked(marker: &str) -> Vec<u32> {
+pub(super) fn marked(marker: &str) -> Vec<u32> {
     let is_marked = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(marker)
@@ -195,7 +195,7 @@ pub fn marked(marker: &str) -> Vec<u32> {
 }
 
 /// Processes of a user.
-pub fn of_user(uid: u32) -> usize {
+pub(super) fn of_user(uid: u32) -> usize {
     let is_of = |status: &String| {
         let line = status.lines().find_map(|line| line.strip_prefix("Uid:\t"));
         line.and_then(|line| line.split('\t').next()) == Some(uid.to_string().as_str())
@@ -205,7 +205,7 @@ pub fn of_user(uid: u32) -> usize {
 }
 
 /// Waits until so many processes have this in their command line.
-pub async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
+pub(super) async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
     let waiting = async {
         while !is_enough(marked(marker).len()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -216,6 +216,6 @@ pub async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
 }
 
 /// A word that no other test and no other run of this one has.
-pub fn marker() -> String {
+pub(super) fn marker() -> String {
     format!("marker-{}-{}", std::process::id(), fastrand::u64(..))
 }
