@@ -147,9 +147,8 @@ pub(super) fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> C
     let binary = own.ancestors().nth(2).unwrap().join("campanile");
     let mut command = Command::new(binary);
     command
-        .args(["process", "shell-helper"])
+        .args(["process", "helper", "shell", "4242"])
         .arg(policy)
-        .env("CAMPANILE_ENGINE_UID", "4242")
         .stdin(Stdio::from(OwnedFd::from(engine)))
         .kill_on_drop(true);
     if who == As::Plain && geteuid().is_root() {
