@@ -26,6 +26,8 @@ use crate::privileged::link::LinkError;
 const LIST: Duration = Duration::from_secs(20);
 /// Longest wait until up to a thousand bans are lifted, one after the other.
 const UNDO: Duration = Duration::from_secs(400);
+/// The end of the year 9999.
+const INSTANT_MS_MAX: u64 = 253_402_300_799_999;
 /// Before the helper's own answer can be had again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -34,6 +36,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 #[into_params(parameter_in = Query)]
 pub(super) struct BanFilter {
     /// Only those since then. Default 0.
+    #[param(minimum = 0, maximum = 253402300799999_i64)]
     since_ms: Option<u64>,
 }
 
@@ -58,7 +61,8 @@ pub(super) async fn list(
     let Query(filter) =
         filter.map_err(|_| Problem::bad_request("expected no parameter but `since_ms`"))?;
     is_operator(&asker)?;
-    let ask = Ask::List { since_ms: filter.since_ms.unwrap_or(0) };
+    let since_ms = instant(filter.since_ms.unwrap_or(0))?;
+    let ask = Ask::List { since_ms };
     match ask_helper(&api, &ask, LIST).await? {
         Answer::Bans { bans, more } => Ok(Json(Bans { bans, more })),
         other => Err(problem(other)),
@@ -70,6 +74,7 @@ pub(super) async fn list(
 #[serde(deny_unknown_fields)]
 pub(super) struct UndoAsked {
     /// Those since then.
+    #[schema(minimum = 0, maximum = 253402300799999_i64)]
     since_ms: u64,
     /// Those in this jail. Default: in any.
     #[serde(default)]
@@ -111,6 +116,7 @@ pub(super) async fn undo(
             "expected an object with `since_ms`, milliseconds since 1970, and perhaps `jail`, a name",
         )
     })?;
+    let since_ms = instant(since_ms).map_err(Problem::unprocessable)?;
     is_operator(&asker)?;
     let entry = |action, detail| Entry {
         at_ms: api.clock.now_ms(),
@@ -130,6 +136,13 @@ pub(super) async fn undo(
     api.engine.records.note(entry("bans-undone", detail)).await?;
     let failed = failed.into_iter().map(|(ban, detail)| NotUndone { ban, detail }).collect();
     Ok(Json(Undone { lifted, gone, failed, more }))
+}
+
+fn instant(since_ms: u64) -> Result<u64, Problem> {
+    if since_ms <= INSTANT_MS_MAX {
+        return Ok(since_ms);
+    }
+    Err(Problem::bad_request("`since_ms`: expected milliseconds since 1970, before the year 10000"))
 }
 
 fn is_operator(asker: &Asker) -> Result<(), Problem> {
