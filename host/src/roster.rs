@@ -19,6 +19,7 @@ mod moved;
 mod old;
 mod opening;
 mod plan;
+mod scan;
 mod schema;
 mod secrets;
 mod standing;
@@ -26,7 +27,7 @@ mod standing;
 mod tests;
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinError;
@@ -51,6 +52,7 @@ pub use installed::{Installed, State};
 pub use kinds::Kinds;
 pub(crate) use lay::{Before, Laid};
 pub use live::{EndpointEntry, Live, RecipientEntry, Standing};
+pub use scan::ScanError;
 
 /// How often a refresh token is stored anew when somebody changes its endpoint at that moment.
 const KEEPING_TRIES: usize = 4;
@@ -63,7 +65,8 @@ pub struct Roster(Arc<Inner>);
 struct Inner {
     store: Store,
     queue: Queue,
-    kinds: Kinds,
+    /// Replaced by whoever has the turn.
+    kinds: RwLock<Arc<Kinds>>,
     vault: Vault,
     live: watch::Sender<Arc<Live>>,
     /// One change at a time; who is to make it holds this until it is written.
@@ -135,7 +138,7 @@ impl Roster {
         Ok(Self(Arc::new(Inner {
             store: store.clone(),
             queue: queue.clone(),
-            kinds,
+            kinds: RwLock::new(Arc::new(kinds)),
             vault,
             live: watch::Sender::new(live),
             turn: Arc::new(Semaphore::new(1)),
@@ -152,8 +155,9 @@ impl Roster {
         self.0.live.subscribe()
     }
 
-    pub fn kinds(&self) -> &Kinds {
-        &self.0.kinds
+    /// The kinds as they are now.
+    pub fn kinds(&self) -> Arc<Kinds> {
+        self.0.kinds()
     }
 
     /// Makes all of `edits`, or none.
@@ -265,6 +269,10 @@ impl Roster {
 }
 
 impl Inner {
+    fn kinds(&self) -> Arc<Kinds> {
+        Arc::clone(&self.kinds.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn plan(
         &self,
         live: &Live,
@@ -272,8 +280,9 @@ impl Inner {
         wanted: Wanted,
         now_ms: u64,
     ) -> Result<Changed, ChangeError> {
-        let plan = plan::plan(live, tenant, wanted, &self.kinds, now_ms)?;
-        let next = Arc::new(live.next(plan.rows, plan.newest, &self.kinds));
+        let kinds = self.kinds();
+        let plan = plan::plan(live, tenant, wanted, &kinds, now_ms)?;
+        let next = Arc::new(live.next(plan.rows, plan.newest, &kinds));
         let mut problems = plan.problems;
         for one in next.problems_of(tenant, &plan.places) {
             // The first problem of a place is the cause of the next.

@@ -389,3 +389,44 @@ async fn the_command_shows_what_it_approves_and_never_approves_unasked() {
     let (exit, _, said) = run(&["component", "show", "nobody"]).await;
     assert!(exit == Some(1) && said.contains("there is no component `nobody`"), "{said}");
 }
+
+#[tokio::test]
+async fn what_is_put_into_the_folder_while_the_engine_runs_is_found_and_what_is_taken_out_is_gone()
+{
+    let capture = Capture::answering([200]).await;
+    let site = with_stranger(&capture, HOSTILE).await;
+    let (there, away) = (site.components().join("hostile"), site.folder().join("away"));
+    fs::rename(&there, &away).unwrap();
+    let engine = site.start_as_it_was().await;
+    let url = format!("http://{}", engine.address());
+    let scan = async || site.run(&["component", "scan", "--url", &url]).await;
+    let nothing = (Some(0), "nothing is new, and nothing is gone\n".to_owned(), String::new());
+    assert_eq!(scan().await, nothing);
+
+    fs::rename(&away, &there).unwrap();
+    let (code, out, log) = scan().await;
+    assert_eq!((code, out.as_str()), (Some(0), "component hostile is waiting\n"), "{log}");
+    assert_eq!(scan().await, nothing);
+    let seen = component(&engine).await;
+    assert_eq!(approve(&engine, &seen).await.status, 200);
+    engine.apply(&site.setup()).await;
+    let accepted = engine.accepts(&native("found")).await;
+    engine.reaches(&accepted[0], "delivered").await;
+
+    fs::rename(&there, &away).unwrap();
+    assert_eq!(scan().await.1, "component hostile is gone\n");
+    let shown = engine.get("/v1/endpoints/strange").await.text();
+    assert!(shown.contains("expected one of the kinds that are installed"), "{shown}");
+    let waiting = engine.accepts(&native("gone")).await;
+    // What it is owed waits, and goes once the component is back: it was approved.
+    fs::rename(&away, &there).unwrap();
+    assert_eq!(scan().await.1, "component hostile is approved\n");
+    engine.reaches(&waiting[0], "delivered").await;
+    let audit = engine.get("/v1/audit").await.json();
+    let entries = audit["entries"].as_array().unwrap().iter();
+    let of_folder = entries.filter(|one| one["object"] == "component hostile");
+    let mut actions: Vec<_> =
+        of_folder.filter_map(|one| one["action"].as_str().map(str::to_owned)).collect();
+    actions.sort();
+    assert_eq!(actions, ["approve", "install", "install", "remove"]);
+}

@@ -11,6 +11,7 @@ pub mod client;
 pub mod engine;
 pub mod peer;
 pub mod peers;
+mod place;
 pub mod process;
 pub mod services;
 pub mod site;

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -17,6 +16,8 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::DEADLINE;
 use crate::engine::Engine;
+use crate::place::{binary, cache};
+pub use crate::place::{engine_user, project, target};
 
 /// One installation. The folder goes when it is dropped, and nothing outlives the test.
 #[derive(Debug)]
@@ -343,28 +344,6 @@ impl Site {
     }
 }
 
-/// Owns nothing that others may not have.
-const NOBODY: u32 = 65_534;
-
-/// Who engines run as that root starts. `None`: we are not root, or nobody else reaches the target
-/// folder; then they stay who started them.
-pub fn engine_user() -> Option<u32> {
-    static USER: LazyLock<Option<u32>> = LazyLock::new(|| {
-        let is_open = |folder: &Path| {
-            fs::metadata(folder).is_ok_and(|about| about.permissions().mode() & 0o001 != 0)
-        };
-        let is_reached = target().ancestors().all(is_open);
-        (rustix::process::geteuid().is_root() && is_reached).then_some(NOBODY)
-    });
-    *USER
-}
-
-/// The folder of machine code that all sites share; it belongs to the engine's user.
-fn cache() -> PathBuf {
-    let user = engine_user().unwrap_or_else(|| rustix::process::geteuid().as_raw());
-    target().join(format!("test-cache-{user}"))
-}
-
 /// Lets every endpoint reach the servers of tests, all of which are on this machine.
 pub const EGRESS_GRANT: &str = r#"
 [[egress.grant]]
@@ -395,22 +374,6 @@ fn link_components(to: &Path) {
             symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
         }
     }
-}
-
-/// The folder that cargo builds into: the test program is in `<target>/<profile>/deps`.
-pub fn target() -> PathBuf {
-    let profile = binary();
-    profile.ancestors().nth(2).expect("a target folder above the program").to_owned()
-}
-
-/// The folder of the whole project.
-pub fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the project").to_owned()
-}
-
-fn binary() -> PathBuf {
-    let own = std::env::current_exe().expect("a test knows its own program");
-    own.ancestors().nth(2).expect("a profile folder above the program").join("campanile")
 }
 
 fn missing(error: &dyn std::fmt::Display) -> ! {

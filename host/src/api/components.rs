@@ -34,6 +34,28 @@ pub(super) async fn list(State(api): State<Api>) -> Json<Components> {
     Json(Components { components: api.engine.roster.kinds().components() })
 }
 
+/// What a look into the folder of components found.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScannedComponents {
+    /// Names of those that are new, other than they were, or gone.
+    changed: Vec<String>,
+    components: Vec<Installed>,
+}
+
+/// Looks through the folder of components for what was put there or taken out.
+#[utoipa::path(post, path = "/v1/components/scan", tag = "kinds", responses(
+    (status = 200, body = ScannedComponents),
+    (status = 409, body = Details, content_type = "application/problem+json", description = "`components-unreadable`"),
+))]
+pub(super) async fn scan(
+    State(api): State<Api>,
+    asker: Asker,
+) -> Result<Json<ScannedComponents>, Problem> {
+    let (roster, runtime) = (&api.engine.roster, &api.engine.trial.runtime);
+    let changed = roster.scan(runtime, asker.tenant, asker.who).await?;
+    Ok(Json(ScannedComponents { changed, components: roster.kinds().components() }))
+}
+
 /// One component. In a name with a namespace the slash is written `%2F`.
 #[utoipa::path(get, path = "/v1/components/{name}", tag = "kinds",
     params(("name" = String, Path, description = "Its name")), responses(

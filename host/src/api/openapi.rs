@@ -76,6 +76,7 @@ pub(super) fn routes() -> (axum::Router<Api>, Description) {
         .routes(routes!(trials::preview))
         .routes(routes!(components::list))
         .routes(routes!(components::show))
+        .routes(routes!(components::scan))
         .routes(routes!(components::approve))
         .routes(routes!(components::revoke))
         .routes(routes!(views::kinds))

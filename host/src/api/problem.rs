@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::config;
 use crate::ingest::{BadBody, Rejection};
 use crate::queue::CommitError;
-use crate::roster::{ApprovalError, ChangeError, Expect};
+use crate::roster::{ApprovalError, ChangeError, Expect, ScanError};
 use crate::store::StoreError;
 use crate::trial::TargetError;
 
@@ -185,6 +185,17 @@ impl From<ApprovalError> for Problem {
             }
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<ScanError> for Problem {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Store(error) => error.into(),
+            ScanError::Folder(error) => {
+                Self::new(StatusCode::CONFLICT, "components-unreadable", error.to_string())
+            }
+        }
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) struct Kinds {
 #[utoipa::path(get, path = "/v1/kinds", tag = "kinds", responses((status = 200, body = Kinds)))]
 pub(super) async fn kinds(State(api): State<Api>) -> Json<Kinds> {
     let kinds = api.engine.roster.kinds();
-    let all = kinds.catalog().kinds().iter().filter_map(|kind| kind_view(kinds, kind));
+    let all = kinds.catalog().kinds().iter().filter_map(|kind| kind_view(&kinds, kind));
     Json(Kinds { kinds: all.collect() })
 }
 
@@ -62,7 +62,7 @@ pub(super) async fn kind(
     Path(name): Path<String>,
 ) -> Result<Json<KindView>, Problem> {
     let kinds = api.engine.roster.kinds();
-    let view = kinds.catalog().kind(&name).and_then(|kind| kind_view(kinds, kind));
+    let view = kinds.catalog().kind(&name).and_then(|kind| kind_view(&kinds, kind));
     Ok(Json(view.ok_or_else(|| not_found("kind", &name))?))
 }
 

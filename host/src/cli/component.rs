@@ -19,6 +19,8 @@ pub(super) enum ComponentCommand {
     List(ListArgs),
     /// Show one component rule by rule; without an engine, as it is in the folder
     Show(NameArgs),
+    /// Find what was put into the folder of components, or taken out, without a restart
+    Scan(ScanArgs),
     /// Let a component be used, after showing what it may do
     Approve(ApproveArgs),
     /// Take back what was approved
@@ -34,6 +36,12 @@ impl ComponentCommand {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ListArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ScanArgs {
     #[command(flatten)]
     target: Target,
 }
@@ -75,6 +83,7 @@ pub(super) async fn run(
             }
             Ok(show::whole(out, found)?)
         }
+        ComponentCommand::Scan(args) => scan(&args, common, out).await,
         ComponentCommand::Approve(args) => approve(&args, common, out).await,
         ComponentCommand::Revoke(args) => {
             let client = args.target.client(common, Role::Admin)?;
@@ -83,6 +92,31 @@ pub(super) async fn run(
             told(&object, common, out)
         }
     }
+}
+
+async fn scan(
+    args: &ScanArgs,
+    common: &Common,
+    out: &mut (dyn Write + Send),
+) -> Result<(), Failure> {
+    let client = args.target.client(common, Role::Admin)?;
+    let found = client.ask(Ask::post(&format!("{PATH}/scan"), &json!({}))).await?.good()?;
+    if common.json {
+        return Ok(output::json(out, &found)?);
+    }
+    let changed = found["changed"].as_array().map_or(&[][..], Vec::as_slice);
+    if changed.is_empty() {
+        return Ok(writeln!(out, "nothing is new, and nothing is gone")?);
+    }
+    for name in changed {
+        let all = found["components"].as_array().map_or(&[][..], Vec::as_slice);
+        let state = match all.iter().find(|one| one["name"] == *name) {
+            Some(one) => cell(&one["state"]),
+            None => "gone".to_owned(),
+        };
+        writeln!(out, "component {} is {}", plain(&cell(name)), plain(&state))?;
+    }
+    Ok(())
 }
 
 async fn list(

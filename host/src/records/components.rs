@@ -62,15 +62,24 @@ struct Install {
     reply: oneshot::Sender<Result<(), StoreError>>,
 }
 
+/// As [`install`], as a part of a transaction.
+pub(crate) fn put_installed(
+    db: &Prepared<'_>,
+    installed: &[ComponentRow],
+    present: &[[u8; 32]],
+) -> rusqlite::Result<()> {
+    const FORGOTTEN: &str = "select hash from component where approved_ms is null";
+    const FORGET: &str = "delete from component where hash = ?1";
+    let unapproved = db.all(FORGOTTEN, [], |row| row.get::<_, [u8; 32]>(0))?;
+    for hash in unapproved.iter().filter(|hash| !present.contains(hash)) {
+        db.execute(FORGET, params![hash])?;
+    }
+    installed.iter().try_for_each(|row| put(db, row))
+}
+
 impl WriteJob for Install {
     fn run(&mut self, db: &Prepared<'_>) -> rusqlite::Result<()> {
-        const FORGOTTEN: &str = "select hash from component where approved_ms is null";
-        const FORGET: &str = "delete from component where hash = ?1";
-        let unapproved = db.all(FORGOTTEN, [], |row| row.get::<_, [u8; 32]>(0))?;
-        for hash in unapproved.iter().filter(|hash| !self.present.contains(hash)) {
-            db.execute(FORGET, params![hash])?;
-        }
-        self.installed.iter().try_for_each(|row| put(db, row))
+        put_installed(db, &self.installed, &self.present)
     }
 
     fn answer(self: Box<Self>, result: Result<(), StoreError>) {

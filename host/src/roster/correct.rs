@@ -34,7 +34,8 @@ impl Roster {
         };
         let setup = &entry.row.setup;
         let mut settings = setup.settings.as_map().clone();
-        let of_kind = self.kinds().of_kind(&of.endpoint.kind.name);
+        let kinds = self.kinds();
+        let of_kind = kinds.of_kind(&of.endpoint.kind.name);
         let refused = lay(corrections, &mut settings, |name| {
             of_kind.is_some_and(|it| it.schemas.is_correctable(name))
         });

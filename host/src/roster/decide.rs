@@ -8,7 +8,7 @@ use tokio::task::JoinError;
 
 use super::approval::{ApprovalError, Approvals};
 use super::live::Live;
-use super::{Inner, Roster, refused};
+use super::{Inner, Kinds, Roster, refused};
 use crate::audit::{self, Entry, Who};
 use crate::ids::TenantId;
 use crate::records::components::{self, Approval, ComponentRow};
@@ -26,7 +26,8 @@ impl Roster {
         who: Who,
     ) -> Result<(), ApprovalError> {
         let turn = self.turn().await?;
-        let installed = &self.0.kinds.installed;
+        let kinds = self.kinds();
+        let installed = &kinds.installed;
         let kind = installed.sound(name)?;
         if kind.hash != hash {
             return Err(ApprovalError::Other { name: name.to_owned() });
@@ -58,7 +59,8 @@ impl Roster {
         who: Who,
     ) -> Result<(), ApprovalError> {
         let turn = self.turn().await?;
-        let installed = &self.0.kinds.installed;
+        let kinds = self.kinds();
+        let installed = &kinds.installed;
         let approvals = installed.approvals();
         let Some(row) = approvals.last(name) else {
             return match installed.sound(name)? {
@@ -74,7 +76,7 @@ impl Roster {
         self.decide(turn, name, next, Decision::Revoke(name.to_owned()), entry).await
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+    pub(super) async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
         Arc::clone(&self.0.turn).acquire_owned().await.map_err(|_| StoreError::Closed)
     }
 
@@ -87,10 +89,9 @@ impl Roster {
         entry: Entry,
     ) -> Result<(), ApprovalError> {
         let held = Held::decide(&self.0, next);
-        let (live, inner, of_kind) = (self.live(), Arc::clone(&self.0), name.to_owned());
+        let (live, kinds, of_kinds) = (self.live(), self.kinds(), [name.to_owned()]);
         // As with any change: thousands of filters take a while to compile.
-        let made =
-            tokio::task::spawn_blocking(move || Arc::new(live.refreshed(&of_kind, &inner.kinds)));
+        let made = tokio::task::spawn_blocking(move || Arc::new(live.refreshed(&of_kinds, &kinds)));
         let live = made.await.map_err(|panic: JoinError| {
             tracing::error!(error = %panic, "An approval could not be planned.");
             StoreError::Closed
@@ -114,7 +115,7 @@ pub(crate) fn component_row(kind: &Kind, now_ms: u64, approvals: &Approvals) -> 
     }
 }
 
-fn entry(
+pub(super) fn entry(
     tenant: TenantId,
     action: &'static str,
     name: &str,
@@ -129,20 +130,22 @@ fn entry(
 /// them. They are taken back if they do not get there. The turn keeps every other change away.
 struct Held {
     roster: Arc<Inner>,
+    kinds: Arc<Kinds>,
     before: Option<Arc<Approvals>>,
 }
 
 impl Held {
     fn decide(roster: &Arc<Inner>, next: Approvals) -> Self {
-        let before = Some(roster.kinds.installed.decide(Arc::new(next)));
-        Self { roster: Arc::clone(roster), before }
+        let kinds = roster.kinds();
+        let before = Some(kinds.installed.decide(Arc::new(next)));
+        Self { roster: Arc::clone(roster), kinds, before }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(before) = self.before.take() {
-            self.roster.kinds.installed.decide(before);
+            self.kinds.installed.decide(before);
         }
     }
 }

@@ -85,6 +85,21 @@ impl Kinds {
         }
     }
 
+    /// What is in another catalog, under the same rules, for the same tenants.
+    #[must_use]
+    pub(super) fn with_catalog(&self, catalog: Arc<Catalog>) -> Self {
+        let next = Self {
+            egress: self.egress.clone(),
+            tenants: self.tenants.clone(),
+            natives: self.natives.clone(),
+            net: Arc::clone(&self.net),
+            files: Arc::clone(&self.files),
+            ..Self::new(catalog, self.site.clone())
+        };
+        next.installed.decide(self.installed.approvals());
+        next
+    }
+
     /// The same kinds, under what the operator lets endpoints reach.
     #[must_use]
     pub fn with_egress(mut self, policy: Policy) -> Self {

@@ -160,9 +160,10 @@ impl Live {
         Self { router: Arc::new(router), destinations, table, newest, endpoints, recipients }
     }
 
-    /// The same, with everything of one kind made anew: whether that may be used has changed.
-    pub(super) fn refreshed(&self, of_kind: &str, kinds: &Kinds) -> Self {
-        let others = self.endpoints.iter().filter(|(_, one)| one.row.setup.kind != of_kind);
+    /// The same, with everything of some kinds made anew: whether they may be used has changed.
+    pub(super) fn refreshed(&self, of_kinds: &[String], kinds: &Kinds) -> Self {
+        let others =
+            self.endpoints.iter().filter(|(_, one)| !of_kinds.contains(&one.row.setup.kind));
         let known = Self {
             endpoints: others.map(|(key, one)| (key.clone(), Arc::clone(one))).collect(),
             recipients: self.recipients.clone(),

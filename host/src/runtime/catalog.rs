@@ -23,7 +23,7 @@ use super::builtin::{BuiltIns, ComponentHash, hexadecimal};
 use super::compile::Code;
 use super::guest::Guest;
 use super::manifest::Manifest;
-use super::native::NativeKind;
+use super::native::{NativeKind, Natives};
 use super::withheld::Withheld;
 use super::{Runtime, RuntimeError, agree, descriptor, inert, words};
 use crate::config::Problem;
@@ -40,8 +40,9 @@ pub type Kept = HashMap<ComponentHash, String>;
 pub struct Catalog {
     kinds: Vec<Arc<Kind>>,
     broken: Vec<Broken>,
-    /// Names of native kinds that are turned off.
-    off: Vec<String>,
+    /// Where it was looked for components.
+    folder: PathBuf,
+    natives: Natives,
 }
 
 /// One kind of endpoint, ready to be called.
@@ -147,19 +148,24 @@ impl Catalog {
         folder: &Path,
         kept: &Kept,
     ) -> Result<Self, RuntimeError> {
-        let built_ins = BuiltIns::read(folder)?;
-        let mut catalog = Self::default();
-        for folder in folders(folder)? {
+        Self { folder: folder.to_owned(), ..Self::default() }.again(runtime, kept).await
+    }
+
+    /// As it is now in the same folder, with the same native kinds. What is as it was is taken over.
+    pub async fn again(&self, runtime: &Arc<Runtime>, kept: &Kept) -> Result<Self, RuntimeError> {
+        let built_ins = BuiltIns::read(&self.folder)?;
+        let mut catalog = Self { folder: self.folder.clone(), ..Self::default() };
+        for folder in folders(&self.folder)? {
             let mut found = Found { name: folder_name(&folder), hash: None };
-            match load(runtime, &folder, kept, &built_ins, &mut found).await {
-                Ok(kind) => catalog.kinds.push(Arc::new(kind)),
+            match load(runtime, &folder, kept, &built_ins, &self.kinds, &mut found).await {
+                Ok(kind) => catalog.kinds.push(kind),
                 Err(reason) => {
                     let Found { name, hash } = found;
                     catalog.broken.push(Broken { name, folder, hash, reason });
                 }
             }
         }
-        Ok(catalog.without_twins())
+        Ok(catalog.without_twins().with_natives(runtime, self.natives.clone()))
     }
 
     pub fn kind(&self, name: &str) -> Option<&Arc<Kind>> {
@@ -237,8 +243,9 @@ async fn load(
     folder: &Path,
     kept: &Kept,
     built_ins: &BuiltIns,
+    known: &[Arc<Kind>],
     found: &mut Found,
-) -> Result<Kind, RuntimeError> {
+) -> Result<Arc<Kind>, RuntimeError> {
     let (manifest, manifest_text) = manifest(&folder.join("component.toml"))?;
     found.name.clone_from(&manifest.name);
     let wasm = read(&folder.join("component.wasm"), WASM_BYTES_MAX as u64)?;
@@ -246,6 +253,13 @@ async fn load(
     let hash = ComponentHash::with(digest, manifest_text.as_bytes());
     found.hash = Some(hash);
     let name = manifest.name.clone();
+    let is_built_in = built_ins.has(hash, &name);
+    let is_as_it_was = |one: &&Arc<Kind>| {
+        one.hash == hash && one.folder == folder && one.is_built_in == is_built_in
+    };
+    if let Some(known) = known.iter().find(is_as_it_was) {
+        return Ok(Arc::clone(known));
+    }
     let (component, code) = {
         let compile = async |wasm: &[u8]| runtime.compiled(wasm).await;
         runtime.cache.load(&runtime.engine, compile, &name, &wasm, digest).await?
@@ -278,8 +292,7 @@ async fn load(
     if !problems.is_empty() {
         return Err(RuntimeError::Disagrees { component: name, problems });
     }
-    let is_built_in = built_ins.has(hash, &name);
-    Ok(Kind {
+    Ok(Arc::new(Kind {
         withheld: runtime.withheld_from(&name, is_built_in),
         is_built_in,
         name,
@@ -294,7 +307,7 @@ async fn load(
         descriptor,
         implementation: Implementation::Component(Box::new(Linked { format, deliver })),
         folder: folder.to_owned(),
-    })
+    }))
 }
 
 fn folder_name(folder: &Path) -> String {

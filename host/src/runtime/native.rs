@@ -67,7 +67,7 @@ pub trait NativeKind: Debug + Send + Sync {
 }
 
 /// The native kinds of this installation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Natives {
     /// Those that are turned on.
     pub on: Vec<Arc<dyn NativeKind>>,

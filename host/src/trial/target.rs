@@ -70,10 +70,10 @@ impl Target {
         let live = roster.live();
         let kinds = roster.kinds();
         let recipient = self.saved_recipient(&live, tenant)?;
-        let endpoint = self.endpoint_row(&live, kinds, tenant, recipient.as_ref())?;
+        let endpoint = self.endpoint_row(&live, &kinds, tenant, recipient.as_ref())?;
         let built =
             kinds.endpoint(&endpoint).map_err(|found| problems("endpoint_settings", found))?;
-        let row = self.recipient_row(kinds, tenant, &endpoint, recipient)?;
+        let row = self.recipient_row(&kinds, tenant, &endpoint, recipient)?;
         let destination = kinds
             .recipient(&row, &endpoint, &built)
             .map_err(|found| problems("recipient_settings", found))?;

@@ -132,7 +132,7 @@ const REFUSED: &[Row] = &[
     Row { name: "table-grows", does: "grows a table for ever", made: Kind, said: "used up the CPU" },
     Row { name: "hundred-tables", does: "has a hundred tables", made: By(|| beside(&format!("(module {})", "(table 1 funcref)".repeat(100)))), said: NO_ROOM },
     Row { name: "hundred-modules", does: "has a hundred modules, each with a memory", made: By(hundred_modules), said: NO_ROOM },
-    Row { name: "doubling-instances", does: "has components within it, each of which is two of the next: 65,536 at the end", made: By(|| doubling(16)), said: NO_CODE },
+    Row { name: "doubling-instances", does: "has components within it, each of which is two of the next: 65,536 at the end", made: By(|| doubling(16)), said: NO_ROOM },
     Row { name: "many-locals", does: "has a function of 50,001 local values", made: By(many_locals), said: NO_CODE },
 ];
 

@@ -17,6 +17,7 @@ impl Catalog {
     /// The same, with these native kinds.
     #[must_use]
     pub fn with_natives(mut self, runtime: &Runtime, natives: Natives) -> Self {
+        self.natives = natives.clone();
         let Natives { on, off } = natives;
         let described: Vec<_> = on.into_iter().map(|one| (one.describe(), one)).collect();
         let names = described.iter().map(|(descriptor, _)| descriptor.name.clone());
@@ -42,13 +43,12 @@ impl Catalog {
                 }
             }
         }
-        self.off = off;
         self
     }
 
     /// Whether there is a native kind of this name that is turned off.
     pub fn is_off(&self, name: &str) -> bool {
-        self.off.iter().any(|one| one == name)
+        self.natives.off.iter().any(|one| one == name)
     }
 }
 
