@@ -164,6 +164,9 @@ pub enum RuntimeError {
     #[error("`{path}` cannot be read; `components_dir` must name the folder that `make components` fills (`target/components` in a checkout)", path = path.display())]
     Unreadable { path: PathBuf, source: io::Error },
 
+    #[error("`{path}` cannot be read by the engine's user, or is a link to where the engine was not given a way at its start, and needs a restart", path = path.display())]
+    NotGiven { path: PathBuf },
+
     #[error("`{path}` is larger than {bytes_max} bytes", path = path.display())]
     TooLarge { path: PathBuf, bytes_max: u64 },
 

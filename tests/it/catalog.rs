@@ -1,6 +1,7 @@
 //! What may be installed: a component that is what its manifest says, and asks for no more.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use campanile::runtime::native::Natives;
@@ -422,6 +423,14 @@ async fn what_is_put_into_the_folder_while_the_engine_runs_is_found_and_what_is_
     fs::rename(&away, &there).unwrap();
     assert_eq!(scan().await.1, "component hostile is approved\n");
     engine.reaches(&waiting[0], "delivered").await;
+    // A link that was not there at the start leads nowhere, while the engine is shut in.
+    let outside = tempfile::tempdir().unwrap();
+    fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    put(outside.path(), "hostile", "linked", "name = 'linked'\nworld = 'component'");
+    symlink(outside.path().join("linked"), site.components().join("linked")).unwrap();
+    assert_eq!(scan().await.1, "component linked is broken\n");
+    let shown = engine.get("/v1/components/linked").await.text();
+    assert!(shown.contains("needs a restart"), "{shown}");
     let audit = engine.get("/v1/audit").await.json();
     let entries = audit["entries"].as_array().unwrap().iter();
     let of_folder = entries.filter(|one| one["object"] == "component hostile");

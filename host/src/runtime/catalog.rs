@@ -11,7 +11,7 @@ mod natives;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -326,7 +326,10 @@ fn manifest(path: &Path) -> Result<(Manifest, String), RuntimeError> {
     Ok((manifest, text))
 }
 fn read(path: &Path, bytes_max: u64) -> Result<Vec<u8>, RuntimeError> {
-    let cannot = |source| RuntimeError::Unreadable { path: path.to_owned(), source };
+    let cannot = |source: io::Error| match source.kind() {
+        io::ErrorKind::PermissionDenied => RuntimeError::NotGiven { path: path.to_owned() },
+        _ => RuntimeError::Unreadable { path: path.to_owned(), source },
+    };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(cannot)?;
     file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(cannot)?;

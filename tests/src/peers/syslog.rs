@@ -1,6 +1,7 @@
 //! A syslog daemon that keeps each message as it understood it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::Value;
@@ -92,6 +93,9 @@ impl Syslog {
         };
         let found = find(name)?;
         let folder = tempfile::tempdir().expect("a temporary folder");
+        // The engine is another user, and a daemon's socket is for all.
+        let open = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(folder.path(), open).expect("a folder of our own");
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let Identity { certificate, key } = authority.identity(&["127.0.0.1"]);
         for (name, text) in [(CA, authority.pem()), (CERTIFICATE, certificate), (KEY, key)] {

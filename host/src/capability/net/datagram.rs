@@ -3,7 +3,6 @@
 //! Promise: a socket of this machine is used only at a path that the operator granted, without
 //! following a link, and what was looked at is what is sent to.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Component, Path};
@@ -92,7 +91,9 @@ fn local(path: &Path) -> Result<UnixDatagram, NetError> {
 /// no part may be a link.
 fn look(path: &Path) -> Result<OwnedFd, NetError> {
     let step = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at: OwnedFd = File::open("/").map_err(NetError::Unsent)?.into();
+    // Not to be read: an engine that is shut in may not.
+    let mut at = rustix::fs::open("/", step, Mode::empty())
+        .map_err(|errno| NetError::Unsent(errno.into()))?;
     for part in path.components() {
         let Component::Normal(part) = part else { continue };
         at = rustix::fs::openat(&at, part, step, Mode::empty()).map_err(|errno| match errno {

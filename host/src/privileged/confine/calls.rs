@@ -84,7 +84,7 @@ impl Calls {
         let is_thread = condition(0, SeccompCmpOp::MaskedEq(thread), thread)?;
         rules.insert(libc::SYS_clone, vec![rule(&[is_thread])?]);
         // Names of threads and of memory.
-        let names = [libc::PR_SET_NAME, libc::PR_SET_VMA, libc::PR_GET_DUMPABLE];
+        let names = [libc::PR_SET_NAME, libc::PR_SET_VMA, libc::PR_GET_DUMPABLE, PR_GET_AUXV];
         rules.insert(libc::SYS_prctl, one_of(0, names.map(bits))?);
         // Reading limits, never setting them.
         rules.insert(libc::SYS_prlimit64, vec![rule(&[condition(2, SeccompCmpOp::Eq, 0)?])?]);
@@ -150,6 +150,8 @@ fn rule(conditions: &[SeccompCondition]) -> Result<SeccompRule, seccompiler::Bac
 const IOCTLS: &[u64] =
     &[PAGEMAP_SCAN, libc::FIONBIO, libc::FIONREAD, libc::FIOCLEX, libc::TCGETS, libc::TIOCGWINSZ];
 const PAGEMAP_SCAN: u64 = 0xc060_6610;
+/// What the kernel told this very process at its start.
+const PR_GET_AUXV: i32 = 0x4155_5856;
 
 /// Memory, threads, time, and what is open already.
 const COMPUTING: &[c_long] = &[
