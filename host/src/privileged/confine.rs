@@ -14,7 +14,7 @@ use std::io;
 
 pub use calls::{Calls, is_able as can_filter_calls};
 pub use files::{Files, abi as landlock_abi};
-pub use user::{become_user, is_root};
+pub use user::{become_user, is_root, keep_capabilities};
 
 /// One layer of the confinement, as it is told to people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +73,16 @@ pub enum ConfineError {
     Calls(#[source] seccompiler::Error),
 }
 
-/// Shuts this process in; what the kernel lacks comes back.
-pub fn shut_in(files: &Files, calls: Calls) -> Result<Vec<Missing>, ConfineError> {
+/// Shuts this process in by its files alone: what it starts makes system calls of its own.
+pub fn shut_in_files(files: &Files) -> Result<Vec<Missing>, ConfineError> {
     rustix::thread::set_no_new_privs(true)
         .map_err(|error| ConfineError::NoNewPrivileges(error.into()))?;
-    let mut missing = files.apply()?;
+    files.apply()
+}
+
+/// Shuts this process in; what the kernel lacks comes back.
+pub fn shut_in(files: &Files, calls: Calls) -> Result<Vec<Missing>, ConfineError> {
+    let mut missing = shut_in_files(files)?;
     missing.extend(calls.apply()?);
     Ok(missing)
 }

@@ -8,6 +8,7 @@
 //! Not here: starting the helper, and who may write its policy (`monitor`).
 
 mod client;
+mod confined;
 mod helper;
 pub mod kind;
 mod ledger;

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use rustix::thread::CapabilitySet;
 use tokio::task::LocalSet;
 
+use super::confine::keep_capabilities;
 use super::fail2ban::{self, Fail2banKind, Spared};
 use super::link::Link;
 use super::owned::{self, NotOwned};
@@ -183,6 +185,15 @@ pub(super) fn run(
     match native {
         Native::Shell => {
             let Some(policy) = policies.shell else { return Ok(()) };
+            // Namespaces and mounts, users and groups, scripts of other owners, and what they start.
+            keep_capabilities(
+                CapabilitySet::SYS_ADMIN
+                    | CapabilitySet::SETUID
+                    | CapabilitySet::SETGID
+                    | CapabilitySet::SETPCAP
+                    | CapabilitySet::KILL
+                    | CapabilitySet::DAC_READ_SEARCH,
+            )?;
             let shell = Shell::new(policy, Launcher::own(&super::role::SCRIPT));
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             LocalSet::new().block_on(&runtime, async {
@@ -192,6 +203,7 @@ pub(super) fn run(
         }
         Native::Fail2ban => {
             let Some(policy) = policies.fail2ban else { return Ok(()) };
+            policy.shut_in()?;
             fail2ban::run(policy, to)?;
         }
     }

@@ -20,6 +20,8 @@ use super::{ConfineError, Layer, Missing};
 pub enum Calls {
     Engine,
     Compiler,
+    /// One that stores a little, and speaks with one local socket.
+    Helper,
 }
 
 impl Calls {
@@ -60,7 +62,7 @@ impl Calls {
             rules.extend(calls.iter().map(|call| (*call, Vec::new())));
         };
         plain(COMPUTING);
-        if self == Self::Engine {
+        if self != Self::Compiler {
             plain(STORING);
             plain(SPEAKING);
             plain(WAITING);
@@ -68,7 +70,7 @@ impl Calls {
         #[cfg(target_arch = "x86_64")]
         {
             plain(OLD_COMPUTING);
-            if self == Self::Engine {
+            if self != Self::Compiler {
                 plain(OLD_STORING);
             }
         }
@@ -92,9 +94,14 @@ impl Calls {
             // What the first memory of a component is mapped from. No program starts from it.
             let image = u64::from(libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING);
             rules.insert(libc::SYS_memfd_create, one_of(1, [image])?);
+        }
+        if self != Self::Compiler {
             // Nothing that types into a terminal.
             rules.insert(libc::SYS_ioctl, one_of(1, IOCTLS.iter().copied())?);
-            let mut sockets = one_of(0, [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(bits))?;
+            let mut sockets = match self {
+                Self::Helper => one_of(0, [bits(libc::AF_UNIX)])?,
+                _ => one_of(0, [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6].map(bits))?,
+            };
             let (netlink, route) = (bits(libc::AF_NETLINK), bits(libc::NETLINK_ROUTE));
             sockets.push(rule(&[
                 condition(0, SeccompCmpOp::Eq, netlink)?,
@@ -322,7 +329,7 @@ mod tests {
             libc::SYS_setresuid,
             libc::SYS_capset,
         ];
-        for calls in [Calls::Engine, Calls::Compiler] {
+        for calls in [Calls::Engine, Calls::Compiler, Calls::Helper] {
             let rules = calls.rules().unwrap();
             for call in never {
                 assert!(!rules.contains_key(&call), "{calls:?}: {call}");

@@ -26,6 +26,7 @@ pub struct Files {
 enum Right {
     Read,
     Write,
+    Execute,
 }
 
 impl Files {
@@ -40,6 +41,13 @@ impl Files {
     #[must_use]
     pub fn write(mut self, path: impl Into<PathBuf>) -> Self {
         self.rules.push((path.into(), Right::Write));
+        self
+    }
+
+    /// The program may be started.
+    #[must_use]
+    pub fn execute(mut self, path: impl Into<PathBuf>) -> Self {
+        self.rules.push((path.into(), Right::Execute));
         self
     }
 
@@ -80,6 +88,7 @@ impl Right {
     fn access(self, path: &Path) -> BitFlags<AccessFs> {
         let all = match self {
             Self::Read => AccessFs::ReadFile | AccessFs::ReadDir,
+            Self::Execute => AccessFs::ReadFile | AccessFs::Execute,
             Self::Write => {
                 AccessFs::ReadFile
                     | AccessFs::ReadDir

@@ -15,20 +15,39 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Leaves a process of root these capabilities alone, for good; one that is not root has none to lose
+/// that matter. Before the first thread.
+pub fn keep_capabilities(kept: CapabilitySet) -> Result<(), ConfineError> {
+    if !is_root() {
+        return Ok(());
+    }
+    unbind(kept)?;
+    let sets =
+        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    let _ = clear_ambient_capability_set();
+    set_capabilities(None, sets).map_err(|error| ConfineError::Capabilities(error.into()))
+}
+
+/// No program that is started from here has any other. Only root may.
+fn unbind(kept: CapabilitySet) -> Result<(), ConfineError> {
+    for capability in (0..64).map(|at| CapabilitySet::from_bits_retain(1 << at)) {
+        if !kept.contains(capability) && capability_is_in_bounding_set(capability).unwrap_or(false)
+        {
+            remove_capability_from_bounding_set(capability)
+                .map_err(|error| ConfineError::Capabilities(error.into()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Makes a process of root one of `user`, without any capability, and proves that it stays so. A
 /// process that is not root keeps its user, and loses what capabilities it has. `None`: the user
 /// stays.
 ///
 /// Before the first thread: the kernel changes the user of one thread alone.
 pub fn become_user(user: Option<&User>) -> Result<(), ConfineError> {
-    // What no program that is started can get again. Only root may.
     if is_root() {
-        for capability in (0..64).map(|at| CapabilitySet::from_bits_retain(1 << at)) {
-            if capability_is_in_bounding_set(capability).unwrap_or(false) {
-                remove_capability_from_bounding_set(capability)
-                    .map_err(|error| ConfineError::Capabilities(error.into()))?;
-            }
-        }
+        unbind(CapabilitySet::empty())?;
     }
     if let Some(user) = user.filter(|_| is_root()) {
         change(user).map_err(|error| ConfineError::User {
