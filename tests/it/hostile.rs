@@ -50,5 +50,6 @@ fn chapters() -> Vec<Chapter> {
         secrets::chapter(),
         mail::chapter(),
         folders::chapter(),
+        crate::confined::inside::chapter(),
     ]
 }

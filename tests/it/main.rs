@@ -8,6 +8,7 @@ mod ban;
 mod catalog;
 mod code;
 mod commands;
+mod confined;
 mod contract;
 mod doors;
 mod egress;

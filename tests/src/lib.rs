@@ -13,6 +13,7 @@ pub mod peer;
 pub mod peers;
 mod place;
 pub mod process;
+pub mod program;
 pub mod services;
 pub mod site;
 pub mod tally;

@@ -26,7 +26,7 @@ pub enum Calls {
 
 impl Calls {
     /// For every thread that there is or will be, for good.
-    pub(super) fn apply(self) -> Result<Vec<Missing>, ConfineError> {
+    pub fn apply(self) -> Result<Vec<Missing>, ConfineError> {
         if !is_able() {
             let why = "the kernel has no filters of system calls (CONFIG_SECCOMP_FILTER)";
             return Ok(vec![Missing { layer: Layer::SystemCalls, why: why.to_owned() }]);

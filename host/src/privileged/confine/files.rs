@@ -52,7 +52,7 @@ impl Files {
     }
 
     /// For this process and all that it starts, for good.
-    pub(super) fn apply(&self) -> Result<Vec<Missing>, ConfineError> {
+    pub fn apply(&self) -> Result<Vec<Missing>, ConfineError> {
         if abi() < 1 {
             let why = "the kernel has no Landlock (since 5.13), or does not start it (`lsm=`); \
                        files are guarded by the rights of the user alone";
