@@ -1,7 +1,7 @@
 //! An accepted alert is never lost: the engine is killed again and again, and nothing is missing.
 //! And nothing comes twice without need: the store that each kill leaves behind says what may.
 
-mod sender;
+pub(crate) mod sender;
 mod wreck;
 
 use std::collections::{BTreeMap, BTreeSet};

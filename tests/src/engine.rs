@@ -34,7 +34,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub(crate) async fn start(mut monitor: Child, site: &Site) -> Self {
+    /// Waits until the engine of a monitor listens; panics with its log if it does not.
+    pub async fn start(mut monitor: Child, site: &Site) -> Self {
         const READY: &str = "campanile is listening on http://";
         let stdout = monitor.stdout.take().expect("a piped stdout");
         let mut lines = BufReader::new(stdout).lines();

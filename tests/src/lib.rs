@@ -12,6 +12,7 @@ pub mod engine;
 pub mod peer;
 pub mod peers;
 mod place;
+mod plain;
 pub mod process;
 pub mod program;
 pub mod services;

@@ -225,7 +225,7 @@ impl Site {
     }
 
     /// Gives what is in the folder to the engine's user, which is not ours where we are root.
-    fn hand_over(&self) {
+    pub(crate) fn hand_over(&self) {
         let Some(user) = engine_user() else { return };
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
@@ -240,7 +240,7 @@ impl Site {
         }
     }
 
-    fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let config = self.folder.path().join("campanile.toml");
         fs::write(&config, self.config()).expect("a configuration in a folder of our own");
         let mut command = match self.address_space {
@@ -267,7 +267,10 @@ impl Site {
         for line in tables.remove("").unwrap_or_default() {
             text += &(line + "\n");
         }
-        tables.entry("api".to_owned()).or_default().push("listen = \"127.0.0.1:0\"".to_owned());
+        let api = tables.entry("api".to_owned()).or_default();
+        if !api.iter().any(|line| line.starts_with("listen =")) {
+            api.push("listen = \"127.0.0.1:0\"".to_owned());
+        }
         let runtime = tables.entry("runtime".to_owned()).or_default();
         if !runtime.iter().any(|line| line.starts_with("cache_dir")) {
             // Shared by all tests, so that each component is compiled once.
@@ -339,7 +342,7 @@ impl Site {
             .unwrap_or_default()
     }
 
-    fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.folder.path().join("engine.log")
     }
 }

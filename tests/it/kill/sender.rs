@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 /// Posts small batches all the time. What is not answered is posted again under the same key, as
 /// a sender must; what is answered is remembered.
-pub(super) struct Sender {
+pub(crate) struct Sender {
     engine: watch::Sender<Option<Goal>>,
     accepted: Arc<Mutex<BTreeSet<String>>>,
     stop: Arc<tokio::sync::Notify>,
@@ -27,7 +27,7 @@ struct Goal {
 }
 
 impl Sender {
-    pub(super) fn start(rng: Rng) -> Self {
+    pub(crate) fn start(rng: Rng) -> Self {
         let (engine, goal) = watch::channel(None);
         let accepted = Arc::default();
         let stop = Arc::new(tokio::sync::Notify::new());
@@ -36,13 +36,13 @@ impl Sender {
         Self { engine, accepted, stop, task }
     }
 
-    pub(super) fn toward(&self, engine: &Engine) {
+    pub(crate) fn toward(&self, engine: &Engine) {
         let goal = Goal { address: engine.address(), token: engine.ingest_token.clone() };
         self.engine.send_replace(Some(goal));
     }
 
     /// Lets the batch at hand be answered; all that was accepted.
-    pub(super) async fn stop(mut self) -> BTreeSet<String> {
+    pub(crate) async fn stop(mut self) -> BTreeSet<String> {
         self.stop.notify_one();
         let ended = tokio::time::timeout(campanile_tests::DEADLINE, self.task.join_next()).await;
         let ended = ended.expect("the last batch is answered").expect("one sender");
