@@ -146,19 +146,22 @@ pub(crate) fn limit(_: &Ground) -> Result<(), i32> {
 
 /// A terminal, opened while that is allowed.
 pub(crate) fn terminal() -> Result<usize, i32> {
+    // Unlocks its other end, and opens that.
+    const TIOCSPTLCK: usize = 0x4004_5431;
+    const TIOCGPTPEER: usize = 0x5441;
     let path = text("/dev/ptmx");
     let how = bits(libc::O_RDWR | libc::O_NOCTTY);
     let main = call(libc::SYS_openat, &[NONE, path.as_ptr().addr(), how])?;
     let unlocked = 0_i32;
-    call(libc::SYS_ioctl, &[main, 0x4004_5431, (&raw const unlocked).addr()])?;
-    // TIOCGPTPEER: its other end.
-    call(libc::SYS_ioctl, &[main, 0x5441, how])
+    call(libc::SYS_ioctl, &[main, TIOCSPTLCK, (&raw const unlocked).addr()])?;
+    call(libc::SYS_ioctl, &[main, TIOCGPTPEER, how])
 }
 
 pub(crate) fn type_in(at: &Ground) -> Result<(), i32> {
+    const TIOCSTI: usize = 0x5412;
     let letter = b"x";
     let terminal = at.terminal.ok_or(libc::EBADF)?;
-    call(libc::SYS_ioctl, &[terminal, libc::TIOCSTI as usize, letter.as_ptr().addr()]).map(drop)
+    call(libc::SYS_ioctl, &[terminal, TIOCSTI, letter.as_ptr().addr()]).map(drop)
 }
 
 pub(crate) fn socket(family: i32, sort: i32, protocol: i32) -> Result<(), i32> {
