@@ -19,6 +19,7 @@ mod kill;
 mod latency;
 mod layout;
 mod memory;
+mod natives;
 mod oauth2;
 mod openapi;
 mod path;

@@ -5,3 +5,5 @@ mod bounds;
 mod given;
 mod refused;
 mod site;
+
+pub(crate) use site::{marker, until_marked};

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::client::{Answer, Ask, Client};
@@ -29,6 +30,8 @@ pub struct Engine {
     /// May only post alerts.
     pub ingest_token: String,
     data: PathBuf,
+    /// Where each engine after the first listens.
+    next: mpsc::UnboundedReceiver<SocketAddr>,
     /// Keeps reading stdout, so that the engine never waits for us.
     _stdout: JoinSet<()>,
 }
@@ -36,13 +39,12 @@ pub struct Engine {
 impl Engine {
     /// Waits until the engine of a monitor listens; panics with its log if it does not.
     pub async fn start(mut monitor: Child, site: &Site) -> Self {
-        const READY: &str = "campanile is listening on http://";
         let stdout = monitor.stdout.take().expect("a piped stdout");
         let mut lines = BufReader::new(stdout).lines();
         let address = tokio::time::timeout(DEADLINE, async {
             while let Some(line) = lines.next_line().await? {
-                if let Some(address) = line.strip_prefix(READY) {
-                    return address.trim_end_matches('/').parse().map_err(io::Error::other);
+                if let Some(address) = listens(&line) {
+                    return Ok(address);
                 }
             }
             Err(io::Error::from(io::ErrorKind::UnexpectedEof))
@@ -50,6 +52,7 @@ impl Engine {
         let address = match address.await {
             Ok(Ok(address)) => address,
             Ok(Err(error)) => {
+                let error: io::Error = error;
                 panic!("expected the line `{READY}...` ({error}); log:\n{}", site.log())
             }
             Err(_) => panic!("no line `{READY}...` within {DEADLINE:?}; log:\n{}", site.log()),
@@ -60,8 +63,14 @@ impl Engine {
             let text = std::fs::read_to_string(&path);
             text.unwrap_or_else(|error| panic!("{}: {error}", path.display())).trim().to_owned()
         };
+        let (again, next) = mpsc::unbounded_channel();
         let mut stdout = JoinSet::new();
-        stdout.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        stdout.spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                // The test may not ask.
+                let _ = listens(&line).map(|address| again.send(address));
+            }
+        });
         Self {
             monitor,
             pid: pid.expect("a monitor that has an engine"),
@@ -69,6 +78,7 @@ impl Engine {
             admin_token: token("admin.token"),
             ingest_token: token("ingest.token"),
             data: site.data(),
+            next,
             _stdout: stdout,
         }
     }
@@ -89,6 +99,14 @@ impl Engine {
     /// Of the process that was started, and that starts the others.
     pub fn monitor_pid(&self) -> u32 {
         self.monitor.id().expect("a running monitor")
+    }
+
+    /// Waits until the monitor has started another engine, and that listens.
+    pub async fn is_started_again(&mut self) {
+        let next = tokio::time::timeout(DEADLINE, self.next.recv()).await;
+        self.address = next.expect("an engine that is started again").expect("a monitor");
+        let pid = process::child(self.monitor_pid(), "process engine");
+        self.pid = pid.expect("a monitor that has an engine");
     }
 
     /// SIGKILL: neither monitor nor engine runs any more when this returns.
@@ -229,6 +247,13 @@ impl Engine {
         });
         values.sum()
     }
+}
+
+/// What an engine prints once it listens.
+const READY: &str = "campanile is listening on http://";
+
+fn listens(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix(READY)?.trim_end_matches('/').parse().ok()
 }
 
 /// The ids in an answer of the ingest; panics unless it took everything.

@@ -33,6 +33,7 @@ pub struct Site {
     kept: Vec<PathBuf>,
     /// `[[egress.grant]]` tables.
     egress_grant: String,
+    is_plain: bool,
     _turn: Turn,
 }
 
@@ -83,6 +84,7 @@ impl Site {
             environment: Vec::new(),
             kept: Vec::new(),
             egress_grant: EGRESS_GRANT.to_owned(),
+            is_plain: false,
             _turn: turn,
         };
         site.build_in();
@@ -141,6 +143,14 @@ impl Site {
     #[must_use]
     pub fn keeping(mut self, path: &Path) -> Self {
         self.kept.push(path.to_owned());
+        self
+    }
+
+    /// Starts everything as the engine's user, as somebody does who is not root.
+    #[must_use]
+    pub fn by_plain_user(mut self) -> Self {
+        fs::create_dir_all(self.data()).expect("a folder in a folder of our own");
+        self.is_plain = true;
         self
     }
 
@@ -253,6 +263,9 @@ impl Site {
             }
         };
         command.arg("--config").arg(config).kill_on_drop(true);
+        if let Some(user) = engine_user().filter(|_| self.is_plain) {
+            command.uid(user).gid(user);
+        }
         command.env_remove("CREDENTIALS_DIRECTORY").envs(self.environment.iter().cloned());
         command
     }

@@ -204,7 +204,7 @@ pub(super) fn of_user(uid: u32) -> usize {
 }
 
 /// Waits until so many processes have this in their command line.
-pub(super) async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
+pub(crate) async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool) {
     let waiting = async {
         while !is_enough(marked(marker).len()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -215,6 +215,6 @@ pub(super) async fn until_marked(marker: &str, is_enough: impl Fn(usize) -> bool
 }
 
 /// A word that no other test and no other run of this one has.
-pub(super) fn marker() -> String {
+pub(crate) fn marker() -> String {
     format!("marker-{}-{}", std::process::id(), fastrand::u64(..))
 }
