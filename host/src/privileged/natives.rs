@@ -251,6 +251,29 @@ mod tests {
     }
 
     #[test]
+    fn the_example_turns_nothing_on_and_shows_keys_and_defaults_that_there_are() {
+        let example = include_str!("../../../packaging/privileged.toml");
+        assert_eq!(read(example), Ok(Vec::new()));
+        let shown = |line: &str| {
+            let key = line.strip_prefix("# ").and_then(|it| it.split_once(" = "));
+            key.is_some_and(|(key, _)| key.bytes().all(|it| it == b'_' || it.is_ascii_lowercase()))
+        };
+        let lines = example.lines().map(|line| if shown(line) { &line[2..] } else { line });
+        let all = lines.collect::<Vec<_>>().join("\n").replace("enabled = false", "enabled = true");
+        assert_eq!(read(&all), Ok(Native::ALL.to_vec()), "{all}");
+
+        let told: toml::Table = all.parse().unwrap();
+        let table = told["shell"].clone().try_into::<ShellTable>().unwrap();
+        let default = ShellTable { enabled: true, ..ShellTable::default() };
+        assert_eq!(format!("{table:?}"), format!("{default:?}"));
+        let policy =
+            |text: &str| format!("{:?}", Policies::parse(Path::new("/p"), text, 1).unwrap());
+        let few = "[shell]\nenabled = true\n[fail2ban]\nenabled = true\njails = ['campanile']\n\
+                   bans_per_hour = 200";
+        assert_eq!(policy(&all), policy(few));
+    }
+
+    #[test]
     fn a_policy_that_is_not_there_turns_nothing_on_and_a_link_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("privileged.toml");
