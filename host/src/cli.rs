@@ -15,6 +15,7 @@ mod completions;
 mod component;
 mod deliveries;
 mod diff;
+mod doctor;
 mod egress;
 mod endpoint;
 mod exit;
@@ -110,6 +111,12 @@ enum Command {
         #[command(subcommand)]
         command: component::ComponentCommand,
     },
+    /// See whether the engine would start on this machine, what is missing, and what to do
+    ///
+    /// Looks at the configuration and the machine, and changes nothing. Run it as who starts the
+    /// engine. The exit code is 3 if the engine would not start, and 1 if it would and something of
+    /// it would not work as it should.
+    Doctor(doctor::DoctorArgs),
     /// See what may go out through an endpoint, and why not
     Egress {
         #[command(subcommand)]
@@ -202,6 +209,7 @@ impl Command {
             Self::Audit(args) => audit::run(args, common, out).await,
             Self::Bans { command } => bans::run(command, common, out).await,
             Self::Component { command } => component::run(command, common, out).await,
+            Self::Doctor(args) => doctor::run(args, common, out).await,
             Self::Egress { command } => egress::run(command, common, out).await,
             Self::Secret { command } => secret::run(command, common, out).await,
             Self::Completions(args) => completions::run(&args, out),

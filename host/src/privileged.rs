@@ -8,6 +8,7 @@
 pub mod compiler;
 pub mod confine;
 pub mod control;
+pub mod doctor;
 pub mod fail2ban;
 pub mod frame;
 pub mod helper;

@@ -38,7 +38,7 @@ use wasmtime::component::Linker;
 use wasmtime::{Engine, PoolingAllocatorMetrics};
 
 pub use builtin::ComponentHash;
-pub use catalog::{Broken, Catalog, Kept, Kind, folders};
+pub use catalog::{Broken, Catalog, Kept, Kind, folders, look};
 pub use compile::{Code, compile};
 pub use deliver::{Delivering, Probe, Told, Try, probe};
 pub use engine::{Allocation, prime};

@@ -10,6 +10,7 @@ mod code;
 mod commands;
 mod confined;
 mod contract;
+mod doctor;
 mod doors;
 mod egress;
 mod fail2ban;

@@ -40,7 +40,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// Where the engine is.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct Target {
     /// The running engine, on this machine or behind https [default: `api.listen` of the
     /// configuration]

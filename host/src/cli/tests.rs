@@ -117,6 +117,43 @@ async fn each_sort_of_failure_has_its_exit_code_and_says_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn doctor_knows_a_running_engine_from_somebody_else_at_its_port() {
+    let host = StandIn::start().await;
+    let written = |listen: std::net::SocketAddr| {
+        let folder = host.folder().display();
+        let components = concat!(env!("CARGO_MANIFEST_DIR"), "/../components");
+        let text = format!(
+            "data_dir = '{folder}'\ncomponents_dir = '{components}'\n[api]\nlisten = '{listen}'"
+        );
+        host.file("doctor.toml", &text)
+    };
+    let of_listen = |printed: &str| {
+        let printed: Value = serde_json::from_str(printed).unwrap();
+        let findings = printed["findings"].as_array().unwrap().clone();
+        findings.into_iter().find(|one| one["what"] == "api.listen").unwrap()
+    };
+    let doctor = async |listen| {
+        let args = ["campanile", "--config", &written(listen), "doctor", "--json"];
+        let args = Args::try_parse_from(args).unwrap();
+        let common = Common { config: args.config.unwrap_or_default(), json: args.json };
+        let mut out = Vec::new();
+        let done = args.command.run(&common, &mut out).await;
+        (of_listen(&String::from_utf8(out).unwrap()), done.err().map(|failure| failure.exit))
+    };
+    let (found, _) = doctor(host.address()).await;
+    assert_eq!(found["standing"], "good", "{found}");
+    assert!(found["found"].as_str().unwrap().contains("which is healthy"), "{found}");
+
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = other.local_addr().unwrap();
+    // It takes a connection, and says nothing of an engine.
+    let hearing = std::thread::spawn(move || other.accept().map(drop));
+    let (found, exit) = doctor(at).await;
+    assert_eq!((&found["standing"], exit), (&Value::from("wrong"), Some(Exit::Config)), "{found}");
+    hearing.join().unwrap().unwrap();
+}
+
 /// Runs a command as `main` does, with what leads it to `host` added where it is not given.
 async fn campanile(host: &StandIn, args: &[&str]) -> Result<String, Failure> {
     let mut all = vec!["campanile".to_owned()];

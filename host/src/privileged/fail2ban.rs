@@ -9,6 +9,7 @@
 
 mod client;
 mod confined;
+pub(in crate::privileged) mod doctor;
 mod helper;
 pub mod kind;
 mod ledger;

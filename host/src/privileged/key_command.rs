@@ -30,6 +30,11 @@ pub fn run(file: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, KeyComma
     Asked { file, bytes_max, within: WITHIN, owner: ROOT }.run()
 }
 
+/// What [`run`] looks at before it starts the command; nothing is started.
+pub fn check(file: &Path) -> Result<(), KeyCommandError> {
+    Asked { file, bytes_max: 0, within: WITHIN, owner: ROOT }.command().map(drop)
+}
+
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     file: &'a Path,
@@ -42,16 +47,8 @@ struct Asked<'a> {
 impl Asked<'_> {
     #[expect(clippy::disallowed_methods, reason = "this folder is where processes are started")]
     fn run(self) -> Result<Zeroizing<Vec<u8>>, KeyCommandError> {
-        let arguments = self.arguments()?;
-        let Some((program, arguments)) = arguments.split_first() else {
-            return Err(self.malformed());
-        };
-        let program = Path::new(program);
-        if !program.is_absolute() {
-            return Err(self.malformed());
-        }
-        self.check(&open(program, OFlags::PATH)?, program)?;
-
+        let (program, arguments) = self.command()?;
+        let program = program.as_path();
         let mut child = Command::new(program)
             .args(arguments)
             .env_clear()
@@ -100,6 +97,20 @@ impl Asked<'_> {
             Ok(Err(source)) => Err(failed(source)),
             Err(_) => Err(KeyCommandError::Slow { program: program.into(), within: self.within }),
         }
+    }
+
+    /// Program and arguments, looked at.
+    fn command(self) -> Result<(PathBuf, Vec<String>), KeyCommandError> {
+        let mut arguments = self.arguments()?;
+        if arguments.is_empty() {
+            return Err(self.malformed());
+        }
+        let program = PathBuf::from(arguments.remove(0));
+        if !program.is_absolute() {
+            return Err(self.malformed());
+        }
+        self.check(&open(&program, OFlags::PATH)?, &program)?;
+        Ok((program, arguments))
     }
 
     /// Lines of the file, or the texts of a TOML array.

@@ -9,6 +9,7 @@
 
 mod alert;
 mod descendants;
+pub(in crate::privileged) mod doctor;
 pub mod init;
 pub mod kind;
 mod offline;

@@ -232,6 +232,26 @@ pub fn folders(folder: &Path) -> Result<Vec<PathBuf>, RuntimeError> {
     Ok(folders)
 }
 
+/// Reads what is in the folder, and compiles nothing of it: how many components there are, and those
+/// of them that cannot be used, as far as that can be seen.
+pub fn look(folder: &Path) -> Result<(usize, Vec<Broken>), RuntimeError> {
+    BuiltIns::read(folder)?;
+    let folders = folders(folder)?;
+    let look = |folder: &PathBuf| {
+        let (manifest, _) = manifest(&folder.join("component.toml"))
+            .map_err(|reason| (folder_name(folder), reason))?;
+        match read(&folder.join("component.wasm"), WASM_BYTES_MAX as u64) {
+            Ok(_) => Ok(()),
+            Err(reason) => Err((manifest.name, reason)),
+        }
+    };
+    let broken = folders.iter().filter_map(|folder| {
+        let (name, reason) = look(folder).err()?;
+        Some(Broken { name, folder: folder.clone(), hash: None, reason })
+    });
+    Ok((folders.len(), broken.collect()))
+}
+
 /// What is known of a component, however far it is loaded.
 struct Found {
     name: String,

@@ -48,8 +48,9 @@ fn the_help_of_every_command_says_what_it_and_each_argument_are_for() {
 
 #[test]
 fn the_commands_that_ask_the_engine_all_take_its_address_and_token() {
-    const ALONE: [&str; 5] = [
+    const ALONE: [&str; 6] = [
         "campanile serve",
+        "campanile doctor",
         "campanile secret new-key",
         "campanile completions",
         "campanile man",

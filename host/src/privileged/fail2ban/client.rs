@@ -46,7 +46,7 @@ pub(super) async fn ask(program: &Path, socket: Option<&Path>, command: Command<
 }
 
 /// Root's own, in folders that are root's own, so that nobody else can put another in its place.
-fn check(program: &Path) -> Result<(), String> {
+pub(super) fn check(program: &Path) -> Result<(), String> {
     let shown = program.display();
     let real = program.canonicalize().map_err(|error| format!("`{shown}`: {error}"))?;
     for part in real.ancestors() {

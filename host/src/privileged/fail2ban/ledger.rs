@@ -272,6 +272,18 @@ fn own(of: &fs::Metadata, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// What would keep [`Ledger::open`] from the folder; nothing is made.
+pub(super) fn look(folder: &Path) -> Result<(), String> {
+    for path in [folder.to_owned(), folder.join(NAME)] {
+        match fs::symlink_metadata(&path) {
+            Ok(about) => own(&about, &path).map_err(|error| error.to_string())?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(format!("`{}`: {error}", path.display())),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;

@@ -33,6 +33,9 @@ use super::protocol::{Ending, NotStarted};
 use super::{descendants, offline};
 use crate::privileged::frame;
 
+/// What a script of root's helper has of its own, beside a network.
+const SPACES: UnshareFlags =
+    UnshareFlags::NEWPID.union(UnshareFlags::NEWNS).union(UnshareFlags::NEWIPC);
 /// How long a script has between the word to end and its end.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// How often orphans of the script are buried, at least.
@@ -150,7 +153,7 @@ fn guard(network: bool) -> Result<Option<Ending>, NotStarted> {
         .map_err(|error| at("guard")(error.into()))?;
     // So that a terminal's interrupt is for the helper alone.
     rustix::process::setsid().map_err(|error| at("session")(error.into()))?;
-    let mut spaces = UnshareFlags::NEWPID | UnshareFlags::NEWNS | UnshareFlags::NEWIPC;
+    let mut spaces = SPACES;
     spaces.set(UnshareFlags::NEWNET, !network);
     unshare(spaces).map_err(at("namespaces"))?;
     // What is mounted in there is seen in there alone.
@@ -170,10 +173,18 @@ fn guard(network: bool) -> Result<Option<Ending>, NotStarted> {
     Ok(None)
 }
 
+/// Whether this process may make the namespaces of a script: a thread makes them, and takes them
+/// along as it ends.
+pub(in crate::privileged) fn try_namespaces() -> io::Result<()> {
+    let spaces = SPACES | UnshareFlags::NEWNET;
+    let tried = std::thread::Builder::new().spawn(move || unshare(spaces))?;
+    tried.join().unwrap_or_else(|_| Err(io::Error::other("the thread that tried has ended")))
+}
+
 #[expect(unsafe_code, reason = "rustix has no other way to it")]
 fn unshare(spaces: UnshareFlags) -> io::Result<()> {
     // SAFETY: unsound only with `CLONE_FILES`, which would take open files away from other threads:
-    // it is not among the flags, and there are no other threads.
+    // it is not among the flags of either caller.
     unsafe { rustix::thread::unshare_unsafe(spaces) }.map_err(io::Error::from)
 }
 

@@ -90,6 +90,11 @@ fn sealed(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
+/// Whether this machine lets scripts be held.
+pub(in crate::privileged) fn try_memory() -> io::Result<()> {
+    sealed(b"").map(drop)
+}
+
 fn refusal(detail: String) -> Refusal {
     Refusal { rule: Rule::Script, detail }
 }
