@@ -158,7 +158,10 @@ fn scripts_that_would_be_refused_are_told_with_why_and_those_that_would_run_are_
     };
     let findings = look(&["one", "two", "nowhere"]);
     let folders = of(&findings, "shell.folders", Standing::Good);
-    assert!(folders[0].contains("1 scripts would run, 3 would not; 1 files"), "{folders:?}");
+    assert!(
+        folders[0].contains("would run: 1, that would not: 3; files of other names: 1"),
+        "{folders:?}"
+    );
     assert!(folders[2].contains("passed over"), "{folders:?}");
     let told = of(&findings, "shell.script", Standing::Note);
     let expected = ["is a link", "mode 757", "chmod +x", "is hidden by the one in"];

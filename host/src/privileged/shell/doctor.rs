@@ -114,7 +114,7 @@ fn folder(
         }
     }
     let found = format!(
-        "`{shown}`: {taken} scripts would run, {} would not; {other} files are none by their names",
+        "`{shown}`: scripts that would run: {taken}, that would not: {}; files of other names: {other}",
         refused.len()
     );
     findings.push(match taken {
