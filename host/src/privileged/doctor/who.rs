@@ -83,13 +83,14 @@ fn lacking() -> Option<Finding> {
         (CapabilitySet::SETPCAP, "CAP_SETPCAP"),
     ];
     let has = capabilities(None).map(|sets| sets.effective).unwrap_or(CapabilitySet::empty());
-    let is_bounded = (0..64)
+    let is_bounding_any = (0..64)
         .map(|at| CapabilitySet::from_bits_retain(1 << at))
-        .all(|one| !capability_is_in_bounding_set(one).unwrap_or(false));
+        .any(|one| capability_is_in_bounding_set(one).unwrap_or(false));
+    // There is nothing to take out of an empty set.
+    let is_needed = |one| one != CapabilitySet::SETPCAP || is_bounding_any;
     let lacks: Vec<_> = needed
         .into_iter()
-        // There is nothing to take out of an empty set.
-        .filter(|(one, _)| !has.contains(*one) && !(is_bounded && *one == CapabilitySet::SETPCAP))
+        .filter(|(one, _)| is_needed(*one) && !has.contains(*one))
         .map(|(_, name)| name)
         .collect();
     if lacks.is_empty() {
