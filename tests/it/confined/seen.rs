@@ -7,7 +7,8 @@ use campanile_tests::capture::Capture;
 use campanile_tests::engine::Engine;
 use campanile_tests::process;
 use campanile_tests::site::engine_user;
-use rustix::process::geteuid;
+use rustix::process::{Gid, geteuid};
+use rustix::thread::set_thread_groups;
 
 use super::{kept, status};
 use crate::path::webhook_at;
