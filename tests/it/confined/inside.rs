@@ -90,7 +90,7 @@ const ROWS: &[Row] = &[
     Row { name: "sniffs", does: "reads all that goes over the network", layers: &[SystemCalls, Capabilities], ends: Never },
     Row { name: "speaks-to-the-host", does: "speaks to the host of a virtual machine", layers: &[SystemCalls], ends: Never },
     Row { name: "hears-of-devices", does: "hears of devices from the kernel", layers: &[SystemCalls], ends: Never },
-    Row { name: "listens", does: "listens on a TCP port of its choice", layers: &[Files], ends: Never },
+    Row { name: "takes-a-port", does: "binds a TCP port", layers: &[Files], ends: Never },
     Row { name: "speaks-to-an-abstract-socket", does: "connects to an abstract socket of another process", layers: &[Files], ends: Never },
 ];
 

@@ -2,9 +2,8 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -58,7 +57,7 @@ pub(crate) fn named(name: &str) -> Option<Attack> {
         "makes-a-socket" => |at| {
             let path = at.data.join("socket");
             let _ = fs::remove_file(&path);
-            told(UnixListener::bind(path).map(drop))
+            told(UnixDatagram::bind(path).map(drop))
         },
         "reads-an-environment" => {
             |at| told(fs::read(format!("/proc/{}/environ", at.victim)).map(drop))
@@ -99,7 +98,7 @@ pub(crate) fn named(name: &str) -> Option<Attack> {
         "hears-of-devices" => {
             |_| kernel::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_KOBJECT_UEVENT)
         }
-        "listens" => |_| told(TcpListener::bind("127.0.0.1:0").map(drop)),
+        "takes-a-port" => |_| kernel::bind(),
         "speaks-to-an-abstract-socket" => |at| {
             let name = SocketAddr::from_abstract_name(&at.abstract_name);
             told(name.and_then(|name| UnixStream::connect_addr(&name)).map(drop))

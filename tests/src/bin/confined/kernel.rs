@@ -168,6 +168,17 @@ pub(crate) fn socket(family: i32, sort: i32, protocol: i32) -> Result<(), i32> {
     call(libc::SYS_socket, &[bits(family), bits(sort), bits(protocol)]).map(drop)
 }
 
+/// Takes the TCP port of loopback that the kernel has for it.
+pub(crate) fn bind() -> Result<(), i32> {
+    let kind = [bits(libc::AF_INET), bits(libc::SOCK_STREAM), 0];
+    let socket = call(libc::SYS_socket, &kind)?;
+    let mut address = [0_u8; 16];
+    // AF_INET.
+    address[..2].copy_from_slice(&2_u16.to_ne_bytes());
+    address[4..8].copy_from_slice(&[127, 0, 0, 1]);
+    call(libc::SYS_bind, &[socket, address.as_ptr().addr(), address.len()]).map(drop)
+}
+
 pub(crate) fn link(at: &Ground) -> Result<(), i32> {
     let (to, from) = (text("/etc/shadow"), c_path(&at.data.join("link")));
     let (to, from) = (to.as_ptr().addr(), from.as_ptr().addr());
