@@ -34,6 +34,8 @@ pub struct Site {
     /// `[[egress.grant]]` tables.
     egress_grant: String,
     is_plain: bool,
+    /// A program that starts what it is given, and its arguments.
+    behind: Vec<String>,
     _turn: Turn,
 }
 
@@ -85,6 +87,7 @@ impl Site {
             kept: Vec::new(),
             egress_grant: EGRESS_GRANT.to_owned(),
             is_plain: false,
+            behind: Vec::new(),
             _turn: turn,
         };
         site.build_in();
@@ -151,6 +154,14 @@ impl Site {
     pub fn by_plain_user(mut self) -> Self {
         fs::create_dir_all(self.data()).expect("a folder in a folder of our own");
         self.is_plain = true;
+        self
+    }
+
+    /// Has everything started by this program, such as one that makes namespaces: by `exec`, so that
+    /// the process stays the one that was started.
+    #[must_use]
+    pub fn behind(mut self, program: &[&str]) -> Self {
+        self.behind = program.iter().map(ToString::to_string).collect();
         self
     }
 
@@ -253,9 +264,14 @@ impl Site {
     pub(crate) fn command(&self) -> Command {
         let config = self.folder.path().join("campanile.toml");
         fs::write(&config, self.config()).expect("a configuration in a folder of our own");
-        let mut command = match self.address_space {
-            None => Command::new(binary()),
-            Some(kib) => {
+        let mut command = match (self.address_space, self.behind.split_first()) {
+            (None, None) => Command::new(binary()),
+            (None, Some((program, arguments))) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary());
+                command
+            }
+            (Some(kib), _) => {
                 let mut shell = Command::new("/bin/sh");
                 shell.args(["-c", r#"ulimit -v "$0" && exec "$@""#, &kib.to_string()]);
                 shell.arg(binary());

@@ -1,11 +1,14 @@
 //! From an alert of ntopng to a ban by a real Fail2Ban, and back.
 
+use std::fs;
+
 use campanile_tests::alerts::{envelope, flow, host};
 use campanile_tests::client::Ask;
 use campanile_tests::engine::{Engine, accepted};
 use campanile_tests::peers::fail2ban::Fail2ban;
 use campanile_tests::site::Site;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use super::ground::{Ground, helper, kill_helper, prints, text};
 
@@ -175,4 +178,34 @@ async fn bans_wait_for_a_server_or_a_helper_that_is_not_there() {
     assert_eq!(record[0], "unavailable: helper-down", "{record:?}");
     assert_eq!(server.acted(2).await[1], "ban 198.51.100.8");
     helper(&engine, "fail2ban").await;
+}
+
+#[tokio::test]
+async fn name_servers_are_read_anew_for_each_ban_also_from_a_file_that_was_replaced_whole() {
+    let Some((site, ground)) = Ground::new().await else { return };
+    let Some(server) = Fail2ban::start().await else { return };
+    ground.policy(&ground.bans(&server, ""));
+    // The machine's own file is not touched: the engine and its helpers see another `/etc`.
+    let etc = ground.policy_path().with_file_name("etc");
+    let copied = Command::new("cp").arg("-a").arg("/etc").arg(&etc).status().await.unwrap();
+    assert!(copied.success());
+    let replace = |name_server: &str| {
+        let new = etc.join("resolv.conf.new");
+        fs::write(&new, format!("nameserver {name_server}\n")).unwrap();
+        fs::rename(new, etc.join("resolv.conf")).unwrap();
+    };
+    replace("198.51.100.53");
+    let mount = format!("mount --bind '{}' /etc && exec \"$@\"", etc.display());
+    let site = with_wall(site, &json!({}), &json!({}));
+    let site = site.behind(&["unshare", "--mount", "sh", "-c", &mount, "sh"]);
+    let engine = site.start().await;
+    let attacked = ended(&engine, &attack("198.51.100.53")).await;
+    is_skipped(&attacked, "198.51.100.53 is never banned: name-server");
+
+    replace("198.51.100.54");
+    let attacked = ended(&engine, &attack("198.51.100.54")).await;
+    is_skipped(&attacked, "198.51.100.54 is never banned: name-server");
+    let attacked = ended(&engine, &attack("198.51.100.53").replace("kiosk-7", "k")).await;
+    assert_eq!(attacked["state"], "delivered", "{attacked}");
+    assert_eq!(server.acted(1).await, ["ban 198.51.100.53"]);
 }
