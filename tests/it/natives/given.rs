@@ -251,6 +251,7 @@ async fn what_is_no_script_of_the_folder_is_refused_when_saved_or_by_the_helper(
     ground.policy(&ground.shell("arguments = ['[a-z]+']"));
     let note = ground.script("note.sh", NOTE);
     symlink(&note, note.with_file_name("link.sh")).unwrap();
+    ground.script("note.txt", NOTE);
     let elsewhere = ground.open("elsewhere.sh");
     fs::copy(&note, &elsewhere).unwrap();
     let engine = site.start().await;
