@@ -20,6 +20,7 @@ use serde::Serialize;
 use super::confine::Layer;
 use crate::config::Config;
 use crate::printable::printable;
+pub(in crate::privileged) use kernel::NAMESPACES_TO_DO;
 use who::Who;
 
 /// Longest text of a finding, in bytes.

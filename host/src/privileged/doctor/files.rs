@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::Access;
 
-use super::who::Who;
+use super::who::{self, Who};
 use super::{Finding, Standing, told, word};
 use crate::config::{Config, KeySource};
 use crate::privileged::key_command;
@@ -48,7 +48,7 @@ fn folder(what: &str, path: &Path, who: &Who) -> Finding {
         }
         Ok(about) => about,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return unmade(what, path);
+            return unmade(what, path, who);
         }
         Err(error) => return Finding::wrong(what, format!("`{shown}`: {error}")),
     };
@@ -67,12 +67,17 @@ fn folder(what: &str, path: &Path, who: &Who) -> Finding {
     Finding::good(what, told)
 }
 
-fn unmade(what: &str, path: &Path) -> Finding {
+fn unmade(what: &str, path: &Path, who: &Who) -> Finding {
     let mut above = path.ancestors().skip(1);
     let above = above.find(|it| it.as_os_str().is_empty() || it.exists());
     let above = above.filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let found = format!("`{}` does not exist", path.display());
     match rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) if who.becomes.is_some() && !who::may_give_away() => {
+            let found = format!("{found}, and root lacks CAP_CHOWN here to give it away");
+            let to_do = format!("make it, owned by {}:{}", who.uid, who.gid);
+            Finding::wrong(what, found).to_do(to_do)
+        }
         Ok(()) => Finding::good(what, format!("{found}; the start makes it")),
         Err(_) => {
             Finding::wrong(what, format!("{found}, and cannot be made in `{}`", above.display()))

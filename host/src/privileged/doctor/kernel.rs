@@ -41,8 +41,8 @@ fn seccomp(is_strict: bool) -> Finding {
 fn namespaces() -> Finding {
     const NAME: &str = "namespaces";
     if !confine::is_root() {
-        let found = "a plain user makes none: scripts would have no process list and mounts of \
-                     their own";
+        let found =
+            "a plain user makes none: scripts would see every process and mount of the machine";
         return Finding::note(NAME, found);
     }
     match init::try_namespaces() {
@@ -54,7 +54,7 @@ fn namespaces() -> Finding {
     }
 }
 
-pub(super) const NAMESPACES_TO_DO: &str =
+pub(in crate::privileged) const NAMESPACES_TO_DO: &str =
     "give the container CAP_SYS_ADMIN, or start campanile as a plain user";
 
 fn memory() -> Finding {

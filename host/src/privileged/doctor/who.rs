@@ -25,8 +25,8 @@ impl Who {
         let stays = Self { becomes: None, uid, gid };
         if !is_root() {
             let found = format!(
-                "started by you, the engine and its helpers run as you (user {uid}), with all your \
-                 rights on files but those that Landlock keeps from it"
+                "started by you, everything runs as you (user {uid}); Landlock keeps the engine \
+                 from files that are not its own"
             );
             let finding = match &config.process.user {
                 None => Finding::good(USER, found),
@@ -73,6 +73,11 @@ impl Who {
         let who = Self { uid: user.uid, gid: user.gid, becomes: Some(user) };
         (who, findings)
     }
+}
+
+/// Whether root may make folders for another user.
+pub(super) fn may_give_away() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::CHOWN))
 }
 
 /// Rights that root needs to become another, and may not have in a container.

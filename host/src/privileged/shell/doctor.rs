@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::policy::Policy;
 use super::program::Program;
 use super::{init, program};
-use crate::privileged::doctor::{Finding, told, word};
+use crate::privileged::doctor::{Finding, NAMESPACES_TO_DO, told, word};
 use crate::privileged::owned::{NotOwned, OwnedFolder};
 
 /// Files of one folder that are looked at.
@@ -23,10 +23,7 @@ pub(in crate::privileged) fn look(policy: &Policy) -> Vec<Finding> {
         && let Err(error) = init::try_namespaces()
     {
         let found = format!("no script can be started: {}", told(&error));
-        findings.push(
-            Finding::mend("shell.namespaces", found)
-                .to_do("give the container CAP_SYS_ADMIN, or start campanile as a plain user"),
-        );
+        findings.push(Finding::mend("shell.namespaces", found).to_do(NAMESPACES_TO_DO));
     }
     if let Err(error) = program::try_memory() {
         let found = format!("no script can be held: {}", told(&error));
