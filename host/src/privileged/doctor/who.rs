@@ -81,7 +81,9 @@ pub(super) fn may_give_away() -> bool {
 }
 
 /// Rights that root needs to become another, and may not have in a container.
-fn lacking() -> Option<Finding> {
+fn lacking() -> Vec<Finding> {
+    const NAME: &str = "capabilities";
+    const TO_DO: &str = "give them to the container or the service";
     let needed = [
         (CapabilitySet::SETUID, "CAP_SETUID"),
         (CapabilitySet::SETGID, "CAP_SETGID"),
@@ -98,9 +100,14 @@ fn lacking() -> Option<Finding> {
         .filter(|(one, _)| is_needed(*one) && !has.contains(*one))
         .map(|(_, name)| name)
         .collect();
-    if lacks.is_empty() {
-        return None;
+    let mut findings = Vec::new();
+    if !lacks.is_empty() {
+        let found = format!("root lacks {} here, and cannot become another user", lacks.join(", "));
+        findings.push(Finding::wrong(NAME, found).to_do(TO_DO));
     }
-    let found = format!("root lacks {} here, and cannot become another user", lacks.join(", "));
-    Some(Finding::wrong("capabilities", found).to_do("give them to the container or the service"))
+    if !has.contains(CapabilitySet::KILL) {
+        let found = "root lacks CAP_KILL here: the monitor cannot tell the engine to stop";
+        findings.push(Finding::mend(NAME, found).to_do(TO_DO));
+    }
+    findings
 }
