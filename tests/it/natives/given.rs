@@ -162,8 +162,13 @@ async fn exit_codes_become_outcomes() {
         eventually(&format!("{tries} tries for {recipient}"), async || {
             let found = engine.deliveries_of(&accepted[0]).await;
             let one = found.into_iter().find(|one| one["recipient"] == recipient)?;
-            let attempts = engine.attempts_of(&text(&one["id"])).await;
-            (attempts.len() >= tries).then(|| (text(&one["state"]), attempts.join(", ")))
+            // State and tries in one answer: each is written with the other.
+            let path = format!("/v1/deliveries/{}", text(&one["id"]));
+            let one = engine.get(&path).await.json();
+            let found = one["tries"].as_array()?.iter();
+            let found = found.map(|it| format!("{}: {}", text(&it["outcome"]), text(&it["code"])));
+            let found: Vec<_> = found.collect();
+            (found.len() >= tries).then(|| (text(&one["state"]), found.join(", ")))
         })
         .await
     };
