@@ -1,10 +1,15 @@
 //! What endpoints reach without the operator's grant, and with it.
 
+use std::fs;
+use std::net::Ipv4Addr;
+
 use campanile_tests::alerts::native;
 use campanile_tests::capture::Capture;
 use campanile_tests::eventually;
+use campanile_tests::peer::dns::{self, Dns};
 use campanile_tests::site::Site;
 use serde_json::json;
+use tokio::process::Command;
 
 const CLEAR_TEXT: &str = "[[egress.grant]]\nendpoints = ['*']\nclear_text = true\n";
 
@@ -113,4 +118,60 @@ async fn what_an_endpoint_reaches_is_told_with_its_folders() {
     let folder = rules.iter().find(|one| one["rule"] == "folder");
     let text = folder.and_then(|one| one["text"].as_str()).unwrap_or_default();
     assert_eq!(text, "default/audit/trail for `alerts`: append", "{told}");
+}
+
+#[tokio::test]
+async fn a_list_of_name_servers_that_is_replaced_whole_is_read_anew_while_the_engine_runs() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root gives the engine an `/etc` of its own.
+        return;
+    }
+    let capture = Capture::answering([200]).await;
+    let knows = |name: &'static str, at: &str| {
+        let at = format!("{at}:53").parse().unwrap();
+        Dns::answering_at(at, move |question| {
+            let is_known = question.name == name && !question.v6;
+            is_known
+                .then(|| dns::Answer::address(name, 5, Ipv4Addr::LOCALHOST))
+                .into_iter()
+                .collect()
+        })
+    };
+    let _first = knows("first.test.", "127.0.53.1").await;
+    let _second = knows("second.test.", "127.0.53.2").await;
+    let folder = tempfile::tempdir().unwrap();
+    let etc = folder.path().join("etc");
+    let copied = Command::new("cp").arg("-a").arg("/etc").arg(&etc).status().await.unwrap();
+    assert!(copied.success());
+    let replace = |server: &str| {
+        let new = etc.join("resolv.conf.new");
+        fs::write(&new, format!("nameserver {server}\n")).unwrap();
+        fs::rename(new, etc.join("resolv.conf")).unwrap();
+    };
+    replace("127.0.53.1");
+    let mount = format!("mount --bind '{}' /etc && exec \"$@\"", etc.display());
+    let site = Site::new().await.set("retry.attempts_max", "1000");
+    let site = site.behind(&["unshare", "--mount", "sh", "-c", &mount, "sh"]);
+    let port = capture.address().port();
+    let of = |site: Site, name: &str| {
+        let url = json!({ "url": format!("http://{name}.test:{port}/{name}") });
+        site.without_recipients().endpoint("hook", "webhook", &url).recipient(
+            "ops",
+            "hook",
+            &json!({}),
+        )
+    };
+    let site = of(site, "first");
+    let engine = site.start().await;
+    let accepted = engine.accepts(&native("first")).await;
+    engine.reaches(&accepted[0], "delivered").await;
+
+    replace("127.0.53.2");
+    let site = of(site, "second");
+    engine.apply(&site.setup()).await;
+    let accepted = engine.accepts(&native("second")).await;
+    engine.reaches(&accepted[0], "delivered").await;
+    let seen = capture.sees(2).await;
+    let lines: Vec<_> = seen.iter().map(|one| one.head.line.as_str()).collect();
+    assert_eq!(lines, ["POST /first HTTP/1.1", "POST /second HTTP/1.1"]);
 }

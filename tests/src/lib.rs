@@ -18,6 +18,7 @@ pub mod program;
 pub mod services;
 pub mod site;
 pub mod tally;
+mod turn;
 pub mod wire;
 
 use std::time::Duration;

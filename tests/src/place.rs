@@ -1,7 +1,7 @@
 //! Where things are on this machine, and who engines run as.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -19,6 +19,23 @@ pub fn engine_user() -> Option<u32> {
         (rustix::process::geteuid().is_root() && is_reached).then_some(NOBODY)
     });
     *USER
+}
+
+/// Gives what is in a folder to the engine's user, which is not ours where we are root; but for what is
+/// `kept`.
+pub(crate) fn hand_over(folder: &Path, kept: &[PathBuf]) {
+    let Some(user) = engine_user() else { return };
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).expect("a folder of our own").flatten();
+        for entry in entries.filter(|entry| !kept.contains(&entry.path())) {
+            if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                folders.push(entry.path());
+            }
+            // It may be gone meanwhile: an engine that ends removes files.
+            let _ = lchown(entry.path(), Some(user), Some(user));
+        }
+    }
 }
 
 /// The folder of machine code that all sites share; it belongs to the engine's user.
@@ -41,4 +58,15 @@ pub fn project() -> PathBuf {
 pub(crate) fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("a test knows its own program");
     own.ancestors().nth(2).expect("a profile folder above the program").join("campanile")
+}
+
+/// Puts every component that was built into a site: those of the project, and those that attack.
+pub(crate) fn link_components(to: &Path) {
+    fs::create_dir(to).expect("a folder in a folder of our own");
+    for from in ["components", "test-components"] {
+        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
+        for kind in built.filter(|one| one.path().is_dir()) {
+            symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
+        }
+    }
 }

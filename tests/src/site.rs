@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::OnceCell;
 
 use crate::DEADLINE;
 use crate::engine::Engine;
-use crate::place::{binary, cache};
+use crate::place::{binary, cache, hand_over, link_components};
 pub use crate::place::{engine_user, project, target};
+use crate::turn::Turn;
 
 /// One installation. The folder goes when it is dropped, and nothing outlives the test.
 #[derive(Debug)]
@@ -43,12 +44,12 @@ impl Site {
     /// A site beside which other tests may run. One per test: a second one could wait for a test
     /// that waits for the first.
     pub async fn new() -> Self {
-        Self::with(Turn::Shared(GROUND.read().await)).warmed().await
+        Self::with(Turn::shared().await).warmed().await
     }
 
     /// A site for a test that measures: it waits until no other test has one.
     pub async fn alone() -> Self {
-        Self::with(Turn::Alone(GROUND.write().await)).warmed().await
+        Self::with(Turn::alone().await).warmed().await
     }
 
     /// Has all components compiled, once for all tests: engines that start side by side would do it
@@ -247,18 +248,7 @@ impl Site {
 
     /// Gives what is in the folder to the engine's user, which is not ours where we are root.
     pub(crate) fn hand_over(&self) {
-        let Some(user) = engine_user() else { return };
-        let mut folders = vec![self.folder.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            let entries = fs::read_dir(&folder).expect("a folder of our own").flatten();
-            for entry in entries.filter(|entry| !self.kept.contains(&entry.path())) {
-                if entry.file_type().is_ok_and(|it| it.is_dir()) {
-                    folders.push(entry.path());
-                }
-                // It may be gone meanwhile: an engine that ends removes files.
-                let _ = lchown(entry.path(), Some(user), Some(user));
-            }
-        }
+        hand_over(self.folder.path(), &self.kept);
     }
 
     pub(crate) fn command(&self) -> Command {
@@ -387,26 +377,6 @@ clear_text = true
 
 /// All components, on a machine with other work.
 const COMPILED_WITHIN: Duration = Duration::from_secs(300);
-
-/// Tests that measure take turns with all others.
-static GROUND: RwLock<()> = RwLock::const_new(());
-
-#[derive(Debug)]
-enum Turn {
-    Shared(#[expect(dead_code, reason = "held, not read")] RwLockReadGuard<'static, ()>),
-    Alone(#[expect(dead_code, reason = "held, not read")] RwLockWriteGuard<'static, ()>),
-}
-
-/// Puts every component that was built into a site: those of the project, and those that attack.
-fn link_components(to: &Path) {
-    fs::create_dir(to).expect("a folder in a folder of our own");
-    for from in ["components", "test-components"] {
-        let built = fs::read_dir(target().join(from)).into_iter().flatten().flatten();
-        for kind in built.filter(|one| one.path().is_dir()) {
-            symlink(kind.path(), to.join(kind.file_name())).expect("a link in a folder of our own");
-        }
-    }
-}
 
 fn missing(error: &dyn std::fmt::Display) -> ! {
     panic!("cannot start {} ({error}); run `make build`", binary().display())

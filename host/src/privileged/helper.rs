@@ -43,7 +43,10 @@ pub trait Verbs: 'static {
 /// Serves one engine until it is gone. Runs in a `LocalSet`.
 pub async fn serve<V: Verbs>(verbs: Rc<V>, engine: UnixStream) -> io::Result<()> {
     let (mut from, mut to) = engine.into_split();
-    frame::write(&mut to, &verbs.hello()).await?;
+    match frame::write(&mut to, &verbs.hello()).await {
+        Err(error) if is_gone(&error) => return Ok(()),
+        written => written?,
+    }
     let (answers, mut answered) = mpsc::channel::<Vec<u8>>(AT_ONCE_MAX);
     let write = async {
         while let Some(bytes) = answered.recv().await {
@@ -71,10 +74,20 @@ pub async fn serve<V: Verbs>(verbs: Rc<V>, engine: UnixStream) -> io::Result<()>
             });
         }
     };
-    tokio::select! {
+    let served = tokio::select! {
         written = write => written,
         read = read => read,
+    };
+    match served {
+        // An engine that was killed closes nothing in order.
+        Err(error) if is_gone(&error) => Ok(()),
+        served => served,
     }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
 #[cfg(test)]

@@ -84,8 +84,9 @@ async fn watch(plan: &Plan) -> io::Result<u8> {
         let wait = again.next(Instant::now());
         error!(%status, wait_ms = wait.as_millis(), "The engine has ended; it is started again.");
         tokio::select! {
-            _ = terminate.recv() => return Ok(code),
-            _ = interrupt.recv() => return Ok(code),
+            // Nothing runs: it is stopped as it was asked.
+            _ = terminate.recv() => return Ok(0),
+            _ = interrupt.recv() => return Ok(0),
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -242,8 +243,11 @@ impl<'a> Generation<'a> {
             && self.ended.is_none()
             && let Some(pid) = self.engine.id().and_then(pid)
         {
-            // It may have ended by itself meanwhile.
-            let _ = kill_process(pid, Signal::TERM);
+            // It may have ended by itself meanwhile; or this process may not signal it, and then the
+            // end of their conversation tells it.
+            if kill_process(pid, Signal::TERM).is_err() {
+                let _ = rustix::net::shutdown(&self.control, rustix::net::Shutdown::Both);
+            }
         }
         let status = match self.ended {
             Some(status) => status,

@@ -67,7 +67,15 @@ impl Answer {
 impl Dns {
     /// Answers each question with what `rule` says; no records: there is no such name.
     pub async fn answering(rule: impl FnMut(&Question) -> Vec<Answer> + Send + 'static) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        Self::answering_at("127.0.0.1:0".parse().expect("an address"), rule).await
+    }
+
+    /// The same at this address.
+    pub async fn answering_at(
+        at: SocketAddr,
+        rule: impl FnMut(&Question) -> Vec<Answer> + Send + 'static,
+    ) -> Self {
+        let socket = UdpSocket::bind(at).await.expect("a free port");
         let address = socket.local_addr().expect("an address that was bound");
         let (heard, rule) = (Heard::default(), script(rule));
         let mut task = JoinSet::new();

@@ -8,8 +8,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -33,6 +34,10 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// Longest wait for one answer of one name server.
 const TRY_MAX: Duration = Duration::from_secs(2);
 
+/// Between two looks at the machine's list of name servers.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const MACHINE: &str = "/etc/resolv.conf";
+
 /// Names whose answers are kept.
 const NAMES_MAX: u64 = 1024;
 
@@ -55,9 +60,20 @@ impl Default for Ttl {
 /// Looks names up.
 pub(super) struct Resolver {
     /// Nothing where the machine names no server.
-    dns: Option<TokioResolver>,
+    dns: RwLock<Option<TokioResolver>>,
+    /// Of the machine's own file, as it was read; nothing where the operator names the servers.
+    machine: Option<Mutex<Machine>>,
+    ttl: Ttl,
     /// One lookup of a name at a time: whoever comes meanwhile finds its answer kept.
     flights: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// When the machine's list of name servers was looked at, and what it was then.
+#[derive(Debug)]
+struct Machine {
+    looked: Instant,
+    /// Changes with the file, which is replaced as a whole.
+    stamp: Option<(u64, SystemTime, u64)>,
 }
 
 impl std::fmt::Debug for Resolver {
@@ -85,30 +101,39 @@ pub enum ResolveError {
 impl Resolver {
     /// Asks `servers`; if there are none, those of the machine, after its file of hosts.
     pub(super) fn new(servers: &[SocketAddr], ttl: Ttl) -> Self {
-        let (config, mut options) = if servers.is_empty() {
-            let Ok((config, options)) = read_system_conf() else {
-                return Self { dns: None, flights: Mutex::default() };
-            };
-            (config, options)
+        let machine = servers
+            .is_empty()
+            .then(|| Mutex::new(Machine { looked: Instant::now(), stamp: stamp() }));
+        let dns = if servers.is_empty() {
+            of_machine(ttl)
         } else {
             let servers = servers.iter().map(|server| name_server(*server)).collect();
             let mut options = ResolverOpts::default();
             options.use_hosts_file = ResolveHosts::Never;
-            (ResolverConfig::from_name_servers(servers), options)
+            built(ResolverConfig::from_name_servers(servers), options, ttl)
         };
-        options.timeout = TRY_MAX;
-        options.attempts = 2;
-        options.cache_size = NAMES_MAX;
-        options.preserve_intermediates = true;
-        options.positive_min_ttl = Some(ttl.min);
-        options.positive_max_ttl = Some(ttl.max);
-        options.negative_min_ttl = Some(ttl.min.min(ttl.nothing_max));
-        options.negative_max_ttl = Some(ttl.nothing_max);
-        let (_, _, servers) = config.into_parts();
-        let config = ResolverConfig::from_name_servers(servers);
-        let provider = TokioRuntimeProvider::default();
-        let dns = TokioResolver::builder_with_config(config, provider).with_options(options);
-        Self { dns: dns.build().ok(), flights: Mutex::default() }
+        Self { dns: RwLock::new(dns), machine, ttl, flights: Mutex::default() }
+    }
+
+    /// Who is asked now. The machine's file is looked at again, once a second at most: another
+    /// network has other name servers.
+    fn now(&self) -> Option<TokioResolver> {
+        if let Some(machine) = &self.machine {
+            let mut machine = machine.lock().unwrap_or_else(PoisonError::into_inner);
+            if machine.looked.elapsed() >= LOOK_EVERY {
+                machine.looked = Instant::now();
+                let is = stamp();
+                if is != machine.stamp {
+                    machine.stamp = is;
+                    let found = of_machine(self.ttl);
+                    // One that makes no sense changes nothing.
+                    if found.is_some() {
+                        *self.dns.write().unwrap_or_else(PoisonError::into_inner) = found;
+                    }
+                }
+            }
+        }
+        self.dns.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The addresses of `host`, IPv6 and IPv4 in turn.
@@ -130,7 +155,7 @@ impl Resolver {
     }
 
     async fn ask(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let dns = self.dns.as_ref().ok_or(ResolveError::NoServer)?;
+        let dns = self.now().ok_or(ResolveError::NoServer)?;
         let mut absolute =
             Name::from_ascii(name).map_err(|error| ResolveError::Dns(error.into()))?;
         absolute.set_fqdn(true);
@@ -161,6 +186,33 @@ impl Resolver {
             (Err(error), Err(_)) => Err(error),
         }
     }
+}
+
+/// Those that the machine names, after its file of hosts. `None`: it names none.
+fn of_machine(ttl: Ttl) -> Option<TokioResolver> {
+    let (config, options) = read_system_conf().ok()?;
+    built(config, options, ttl)
+}
+
+fn stamp() -> Option<(u64, SystemTime, u64)> {
+    let about = std::fs::metadata(MACHINE).ok()?;
+    Some((about.ino(), about.modified().ok()?, about.len()))
+}
+
+fn built(config: ResolverConfig, mut options: ResolverOpts, ttl: Ttl) -> Option<TokioResolver> {
+    options.timeout = TRY_MAX;
+    options.attempts = 2;
+    options.cache_size = NAMES_MAX;
+    options.preserve_intermediates = true;
+    options.positive_min_ttl = Some(ttl.min);
+    options.positive_max_ttl = Some(ttl.max);
+    options.negative_min_ttl = Some(ttl.min.min(ttl.nothing_max));
+    options.negative_max_ttl = Some(ttl.nothing_max);
+    let (_, _, servers) = config.into_parts();
+    let config = ResolverConfig::from_name_servers(servers);
+    let provider = TokioRuntimeProvider::default();
+    let dns = TokioResolver::builder_with_config(config, provider).with_options(options);
+    dns.build().ok()
 }
 
 /// A lookup of one name, which others may wait for. Forgotten with the last who does.

@@ -238,7 +238,8 @@ async fn answers_are_kept_within_bounds_whatever_their_ttl() {
     dns.tell("short.example", 0, &["192.0.2.1"]);
     dns.tell("long.example", 86_400, &["192.0.2.2"]);
     let kept = Resolver::new(&[dns.address()], Ttl::default());
-    let options = kept.dns.as_ref().unwrap().options();
+    let asks = kept.now().unwrap();
+    let options = asks.options();
     let secs = |secs| Some(Duration::from_secs(secs));
     assert_eq!((options.positive_min_ttl, options.positive_max_ttl), (secs(5), secs(300)));
     assert_eq!((options.negative_min_ttl, options.negative_max_ttl), (secs(5), secs(5)));
