@@ -91,6 +91,8 @@ const ROWS: &[Row] = &[
     Row { name: "speaks-to-the-host", does: "speaks to the host of a virtual machine", layers: &[SystemCalls], ends: Never },
     Row { name: "hears-of-devices", does: "hears of devices from the kernel", layers: &[SystemCalls], ends: Never },
     Row { name: "takes-a-port", does: "binds a TCP port", layers: &[Files], ends: Never },
+    Row { name: "listens-wherever", does: "listens on whichever TCP port is free", layers: &[SystemCalls], ends: Never },
+    Row { name: "listens-by-multipath", does: "listens by a protocol beside TCP that peers take for TCP", layers: &[SystemCalls], ends: Never },
     Row { name: "speaks-to-an-abstract-socket", does: "connects to an abstract socket of another process", layers: &[Files], ends: Never },
 ];
 

@@ -245,7 +245,6 @@ const STORING: &[c_long] = &[
 const SPEAKING: &[c_long] = &[
     libc::SYS_connect,
     libc::SYS_bind,
-    libc::SYS_listen,
     libc::SYS_accept,
     libc::SYS_accept4,
     libc::SYS_shutdown,
@@ -325,6 +324,7 @@ mod tests {
             libc::SYS_pivot_root,
             libc::SYS_chroot,
             libc::SYS_kill,
+            libc::SYS_listen,
             libc::SYS_setuid,
             libc::SYS_setresuid,
             libc::SYS_capset,

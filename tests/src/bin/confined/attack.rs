@@ -99,6 +99,8 @@ pub(crate) fn named(name: &str) -> Option<Attack> {
             |_| kernel::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_KOBJECT_UEVENT)
         }
         "takes-a-port" => |_| kernel::bind(),
+        "listens-wherever" => |_| kernel::listen(0),
+        "listens-by-multipath" => |_| kernel::listen(libc::IPPROTO_MPTCP),
         "speaks-to-an-abstract-socket" => |at| {
             let name = SocketAddr::from_abstract_name(&at.abstract_name);
             told(name.and_then(|name| UnixStream::connect_addr(&name)).map(drop))

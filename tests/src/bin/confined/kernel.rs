@@ -179,6 +179,13 @@ pub(crate) fn bind() -> Result<(), i32> {
     call(libc::SYS_bind, &[socket, address.as_ptr().addr(), address.len()]).map(drop)
 }
 
+/// On a port that the kernel chooses, since none was bound: Landlock is not asked.
+pub(crate) fn listen(protocol: i32) -> Result<(), i32> {
+    let sort = [bits(libc::AF_INET), bits(libc::SOCK_STREAM), bits(protocol)];
+    let socket = call(libc::SYS_socket, &sort)?;
+    call(libc::SYS_listen, &[socket, 1]).map(drop)
+}
+
 pub(crate) fn link(at: &Ground) -> Result<(), i32> {
     let (to, from) = (text("/etc/shadow"), c_path(&at.data.join("link")));
     let (to, from) = (to.as_ptr().addr(), from.as_ptr().addr());
