@@ -32,18 +32,9 @@ pub(super) fn watch(common: &Common, arguments: Vec<OsString>) -> Result<u8, Fai
     let policy = config.process.policy;
     let engine = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
     let policies = Policies::read(&policy, engine);
-    let natives = policies.map_err(|error| Failure::from(AppError::from(error)))?.on();
-    // An engine that stays root opens what is root's: Fail2Ban's socket, for one.
-    if confine::is_root() && user.is_none() && !natives.is_empty() {
-        let names: Vec<_> = natives.iter().map(|native| native.name()).collect();
-        let text = format!(
-            "`{}` turns {} on, and the engine would stay root; `useradd --system campanile`, or \
-             name another user as `process.user`",
-            policy.display(),
-            names.join(" and ")
-        );
-        return Err(Failure::says(Exit::Config, text));
-    }
+    let policies = policies.map_err(|error| Failure::from(AppError::from(error)))?;
+    policies.allow_engine(&policy, engine).map_err(AppError::from)?;
+    let natives = policies.on();
     let plan = Plan { arguments, user, natives, policy };
     monitor::run(&plan).map_err(|source| {
         Failure::caused(Exit::Failed, "the engine's process cannot be started", source)

@@ -154,6 +154,16 @@ impl Policies {
         }
     }
 
+    /// Whether an engine that runs as the user `engine` may have what is on. One that stays root opens
+    /// what is root's, Fail2Ban's socket and scripts among it, whatever a helper would say.
+    pub fn allow_engine(&self, path: &Path, engine: u32) -> Result<(), PolicyError> {
+        if engine != 0 || self.on().is_empty() {
+            return Ok(());
+        }
+        let kinds: Vec<_> = self.on().into_iter().map(Native::name).collect();
+        Err(PolicyError::RootEngine { path: path.to_owned(), kinds: kinds.join("` and `") })
+    }
+
     /// The kinds that are on.
     pub fn on(&self) -> Vec<Native> {
         let is_on = |native: &Native| match native {
@@ -220,6 +230,12 @@ pub enum PolicyError {
     Unreadable { path: PathBuf, source: io::Error },
     #[error("`{path}` is not TOML at line {line}, column {column}: {found}", path = path.display())]
     Syntax { path: PathBuf, line: usize, column: usize, found: String },
+    #[error(
+        "`{path}` turns `{kinds}` on, and the engine would stay root, who needs no helper for \
+         that; `useradd --system campanile`, or name another user as `process.user`",
+        path = path.display()
+    )]
+    RootEngine { path: PathBuf, kinds: String },
     #[error("`{path}` cannot be used:{list}", path = path.display(), list = List(problems))]
     Wrong { path: PathBuf, problems: Vec<Problem> },
 }

@@ -38,6 +38,18 @@ async fn a_policy_that_somebody_else_could_change_refuses_the_start() {
     site.start().await;
 }
 
+#[tokio::test]
+async fn an_engine_that_would_stay_root_gets_no_kind_that_acts_on_the_machine() {
+    let Some((site, ground)) = Ground::new().await else { return };
+    let site = site.set("process.user", "\"root\"");
+    ground.policy(&ground.shell(""));
+    let (code, said) = site.refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("turns `shell` on, and the engine would stay root"), "{said}");
+    ground.policy("[shell]\nenabled = false");
+    site.start().await;
+}
+
 fn mode(path: &std::path::Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

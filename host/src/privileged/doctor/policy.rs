@@ -30,7 +30,11 @@ pub(super) fn look(path: &Path, engine: u32) -> Vec<Finding> {
     let on: Vec<_> = policies.on().into_iter().map(|native| native.name()).collect();
     let mut findings = vec![match on.as_slice() {
         [] => Finding::note(NAME, format!("`{shown}` turns no native kind on")),
-        on => Finding::good(NAME, format!("`{shown}` turns on: {}", on.join(", "))),
+        on => match policies.allow_engine(path, engine) {
+            Ok(()) => Finding::good(NAME, format!("`{shown}` turns on: {}", on.join(", "))),
+            Err(error) => Finding::wrong(NAME, told(&error))
+                .to_do("make a user for the engine: `useradd --system campanile`"),
+        },
     }];
     if let Some(policy) = &policies.shell {
         findings.extend(shell::doctor::look(policy));
