@@ -46,8 +46,6 @@ async fn an_engine_that_would_stay_root_gets_no_kind_that_acts_on_the_machine() 
     let (code, said) = site.refused().await;
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("turns `shell` on, and the engine would stay root"), "{said}");
-    ground.policy("[shell]\nenabled = false");
-    site.start().await;
 }
 
 fn mode(path: &std::path::Path, mode: u32) {
