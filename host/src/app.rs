@@ -39,7 +39,7 @@ use crate::tenant::tokens::{TokenError, Tokens};
 use crate::trial::Trial;
 use crate::vault::VaultError;
 
-pub use start::Start;
+pub use start::{Start, own_folders};
 
 /// What `serve` tells once it answers.
 #[derive(Clone, Copy, Debug)]

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 
-use crate::app::AppError;
+use crate::app::{self, AppError};
 use crate::config::{self, Config};
 use crate::privileged::confine;
 use crate::telemetry::{self, LogFormat};
@@ -148,11 +148,13 @@ impl Args {
         }
         // What is wrong with the configuration is told by the command itself.
         let Ok(config) = Config::load(&config::path(self.config.clone())) else { return Ok(()) };
-        let lowered =
-            config.process.engine_user().map_err(AppError::from).and_then(|user| {
-                user.map_or(Ok(()), |user| Ok(confine::become_user(Some(&user))?))
-            });
-        lowered.map_err(Failure::from)
+        let lower = || -> Result<(), AppError> {
+            let Some(user) = config.process.engine_user()? else { return Ok(()) };
+            // Before the first start nobody else would make them.
+            app::own_folders(&config, Some(&user))?;
+            Ok(confine::become_user(Some(&user))?)
+        };
+        lower().map_err(Failure::from)
     }
 
     fn begin(self) -> Result<(Common, Command), Failure> {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use campanile_tests::site::{Site, target};
+use campanile_tests::site::{Site, trusted};
 use rustix::process::geteuid;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -22,7 +22,7 @@ struct Machine {
 impl Machine {
     fn new() -> Self {
         // No parent of it is writable for others.
-        let folder = TempDir::new_in(target()).unwrap();
+        let folder = TempDir::new_in(trusted()).unwrap();
         set(folder.path(), 0o755);
         fs::create_dir(folder.path().join("scripts")).unwrap();
         set(&folder.path().join("scripts"), 0o755);

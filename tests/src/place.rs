@@ -1,7 +1,7 @@
 //! Where things are on this machine, and who engines run as.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -48,6 +48,17 @@ pub(crate) fn cache() -> PathBuf {
 pub fn target() -> PathBuf {
     let profile = binary();
     profile.ancestors().nth(2).expect("a target folder above the program").to_owned()
+}
+
+/// A folder that only root can put files into, and no parent of it is writable for others, where there is
+/// one and we are root: beneath it are policies and scripts.
+pub fn trusted() -> PathBuf {
+    let is_fit = |folder: &Path| {
+        fs::metadata(folder)
+            .is_ok_and(|about| about.uid() == 0 && about.permissions().mode() & 0o022 == 0)
+    };
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || target().ancestors().all(is_fit) { target() } else { "/run".into() }
 }
 
 /// The folder of the whole project.

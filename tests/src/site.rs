@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::DEADLINE;
 use crate::engine::Engine;
 use crate::place::{binary, cache, hand_over, link_components};
-pub use crate::place::{engine_user, project, target};
+pub use crate::place::{engine_user, project, target, trusted};
 use crate::turn::Turn;
 
 /// One installation. The folder goes when it is dropped, and nothing outlives the test.

@@ -44,8 +44,7 @@ impl Start {
         let natives = Policies::read(&config.process.policy, owner)?.on();
         let egress = build::egress(&config)?;
         runtime::folders(&config.components_dir)?;
-        own(&config.data_dir, user.as_ref())?;
-        own(&config.cache_dir, user.as_ref())?;
+        own_folders(&config, user.as_ref())?;
         // One that is there has the owner that the operator wants.
         if let Some(root) = config.files.root.as_ref().filter(|root| !root.exists()) {
             own(root, user.as_ref())?;
@@ -112,6 +111,13 @@ impl Start {
         // How many cores there are.
         files.read("/proc/self/cgroup").read("/sys/fs/cgroup").read("/sys/devices/system/cpu")
     }
+}
+
+/// Makes the folders of data and machine code that are not there, for `user`; those that are must be
+/// theirs.
+pub fn own_folders(config: &Config, user: Option<&User>) -> Result<(), AppError> {
+    own(&config.data_dir, user)?;
+    own(&config.cache_dir, user)
 }
 
 /// Makes a folder that is not there, for `user`; one that is must be theirs.

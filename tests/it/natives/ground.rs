@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use campanile_tests::engine::Engine;
 use campanile_tests::peers::{self, fail2ban::Fail2ban};
-use campanile_tests::site::Site;
+use campanile_tests::site::{Site, trusted};
 use campanile_tests::{eventually, process};
 use rustix::process::{Signal, geteuid};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// What many deliveries may take together, on a machine with other work.
 const MANY_WITHIN: Duration = Duration::from_secs(240);
@@ -20,6 +21,8 @@ const MANY_WITHIN: Duration = Duration::from_secs(240);
 /// Root's part of a site.
 pub(super) struct Ground {
     folder: PathBuf,
+    /// Removed with the ground.
+    _held: TempDir,
     /// Whom scripts run as: nobody else on this machine, as far as one can be sure.
     pub(super) uid: u32,
 }
@@ -32,7 +35,9 @@ impl Ground {
             return None;
         }
         let site = Site::new().await;
-        let folder = site.folder().join("trusted");
+        let held = TempDir::new_in(trusted()).unwrap();
+        let folder = held.path().join("trusted");
+        fs::set_permissions(held.path(), fs::Permissions::from_mode(0o755)).unwrap();
         for (name, mode) in [("", 0o755), ("scripts", 0o755), ("open", 0o777)] {
             fs::create_dir(folder.join(name)).unwrap();
             let mode = fs::Permissions::from_mode(mode);
@@ -40,9 +45,10 @@ impl Ground {
         }
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let free = 1_300_000 + std::process::id() % 10_000 * 100;
-        let ground = Self { folder, uid: free + NEXT.fetch_add(1, Ordering::Relaxed) };
+        let uid = free + NEXT.fetch_add(1, Ordering::Relaxed);
+        let ground = Self { folder, _held: held, uid };
         let policy = Value::from(ground.policy_path().to_string_lossy()).to_string();
-        Some((site.keeping(&ground.folder).set("process.policy", &policy), ground))
+        Some((site.set("process.policy", &policy), ground))
     }
 
     pub(super) fn policy_path(&self) -> PathBuf {

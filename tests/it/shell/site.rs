@@ -41,8 +41,7 @@ pub(super) struct Scripts {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        // Beneath the folder that is built into: no parent of it is writable for others.
-        let folder = TempDir::new_in(campanile_tests::site::target()).unwrap();
+        let folder = TempDir::new_in(campanile_tests::site::trusted()).unwrap();
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let free = 200_000 + std::process::id() % 10_000 * 100;
         let uid = free + NEXT.fetch_add(1, Ordering::Relaxed);

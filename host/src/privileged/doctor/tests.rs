@@ -9,13 +9,17 @@ use rustix::process::geteuid;
 use tempfile::TempDir;
 
 use super::*;
+use crate::privileged::owned::OwnedFolder;
 use crate::privileged::shell::policy::ShellTable;
 use crate::privileged::{fail2ban, shell};
 
 /// A folder no parent of which others can write, as one in /tmp has.
 fn folder() -> TempDir {
     let program = std::env::current_exe().unwrap();
-    let folder = tempfile::tempdir_in(program.parent().unwrap()).unwrap();
+    let beside = program.parent().unwrap();
+    // A checkout in /tmp has such a parent, too.
+    let is_fit = OwnedFolder::open(beside, &[me()]).is_ok() || !geteuid().is_root();
+    let folder = tempfile::tempdir_in(if is_fit { beside } else { Path::new("/run") }).unwrap();
     set(folder.path(), 0o755);
     folder
 }
