@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 use self::policy::Policy;
 use self::program::Program;
-use self::protocol::{Answer, Ask, Check, Checked, Hello, Limits, Refusal, Run};
+use self::protocol::{Answer, Ask, Check, Checked, Hello, Refusal, Run};
 pub use self::run::Launcher;
 use self::run::Runner;
 use super::helper::Verbs;
@@ -46,7 +46,7 @@ pub struct Shell {
 
 impl Shell {
     pub fn new(policy: Policy, launcher: Launcher) -> Self {
-        let turns = Semaphore::new(policy.max_concurrency);
+        let turns = Semaphore::new(policy.limits.max_concurrency);
         Self { policy, runner: Runner::new(launcher), turns }
     }
 
@@ -69,7 +69,7 @@ impl Shell {
             folder: program.folder.display().to_string(),
             owner: program.owner,
             user: self.policy.user.name.clone(),
-            limits: limits(&self.policy),
+            limits: self.policy.limits.clone(),
         }))
     }
 }
@@ -85,7 +85,7 @@ impl Verbs for Shell {
             user: self.policy.user.name.clone(),
             folders: folders.collect(),
             extensions: self.policy.extensions.clone(),
-            limits: limits(&self.policy),
+            limits: self.policy.limits.clone(),
         }
     }
 
@@ -95,19 +95,6 @@ impl Verbs for Shell {
             Ask::Check(check) => self.check(check),
         };
         done.unwrap_or_else(Answer::Refused)
-    }
-}
-
-fn limits(policy: &Policy) -> Limits {
-    Limits {
-        is_isolated: policy.is_isolated,
-        network: policy.network,
-        wall_s: policy.wall_s,
-        cpu_s: policy.cpu_s,
-        memory_bytes: policy.memory_bytes,
-        processes: policy.processes,
-        output_bytes: policy.output_bytes,
-        max_concurrency: policy.max_concurrency,
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use campanile::privileged::shell::protocol::{Answer, Ask, Ending};
 use campanile_tests::process::memory;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, geteuid};
+use tokio::process::Command;
 
 use super::site::{As, SOON, Scripts, marked, marker, of_user, run, until_marked};
 
@@ -189,6 +190,22 @@ async fn memory_and_files_are_bounded() {
         let ran = helper.runs("file.sh").await;
         assert!(!matches!(ran.ending, Ending::Exit(0)), "{who:?}: {ran:?}");
         assert_eq!(std::fs::metadata(&big).unwrap().len(), 1 << 20, "{who:?}");
+    }
+}
+
+/// As by `LimitNOFILE=` of the service, or where a plain user has few.
+#[tokio::test]
+async fn a_limit_that_is_lower_already_stays_and_scripts_run() {
+    for who in As::all() {
+        let scripts = Scripts::new().script("files.sh", "ulimit -Hn");
+        let helper = scripts.helper(who, "files = 100").await;
+        let mut lower = Command::new("prlimit");
+        lower.args(["--nofile=50:50", "--pid"]).arg(helper.process.id().unwrap().to_string());
+        if who == As::Plain && geteuid().is_root() {
+            lower.uid(scripts.uid).gid(scripts.uid);
+        }
+        assert!(lower.status().await.unwrap().success(), "{who:?}");
+        assert_eq!(helper.prints("files.sh").await, "50\n", "{who:?}");
     }
 }
 

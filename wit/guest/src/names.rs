@@ -1,6 +1,6 @@
 //! Names and numbers of the contract's enums, as JSON and people write them.
 
-use crate::{Action, Purpose, Severity};
+use super::{Action, Purpose, Severity};
 
 impl Severity {
     pub fn name(self) -> &'static str {

@@ -19,7 +19,7 @@ const REFUSED_TOLD_MAX: usize = 50;
 /// What there is to say of the kind under this policy.
 pub(in crate::privileged) fn look(policy: &Policy) -> Vec<Finding> {
     let mut findings = vec![user(policy)];
-    if policy.is_isolated
+    if policy.limits.is_isolated
         && let Err(error) = init::try_namespaces()
     {
         let found = format!("no script can be started: {}", told(&error));
@@ -39,9 +39,9 @@ pub(in crate::privileged) fn look(policy: &Policy) -> Vec<Finding> {
 fn user(policy: &Policy) -> Finding {
     const NAME: &str = "shell.user";
     let name = &policy.user.name;
-    match (policy.is_isolated, policy.user.is_root()) {
+    match (policy.limits.is_isolated, policy.user.is_root()) {
         (true, false) => {
-            let network = if policy.network { "with" } else { "without" };
+            let network = if policy.limits.network { "with" } else { "without" };
             let found = format!("scripts run as `{name}`, in namespaces, {network} network");
             Finding::good(NAME, found)
         }

@@ -23,7 +23,7 @@ use rustix::io::FdFlags;
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::{
-    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process_group,
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, getrlimit, kill_process_group,
     set_child_subreaper, set_dumpable_behavior, set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread::{Gid, Uid, UnshareFlags};
@@ -238,6 +238,8 @@ fn prepare(role: Role, plan: &Plan) -> Result<(), (&'static str, io::Error)> {
     }
     step("session", rustix::process::setsid().map(drop))?;
     let limit = |resource, bound: u64| {
+        // One that is lower already stays: only a right that this process does not have raises it.
+        let bound = getrlimit(resource).maximum.map_or(bound, |lower| lower.min(bound));
         let bound = Rlimit { current: Some(bound), maximum: Some(bound) };
         step("limits", setrlimit(resource, bound))
     };

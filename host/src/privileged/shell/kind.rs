@@ -70,25 +70,21 @@ impl NativeKind for ShellKind {
             let one = &native.subject.alert;
             let refusal = |detail: String| Refusal { alert: position, detail };
             if !settings.run_on.takes(one.action) {
-                let detail = format!("`run_on` leaves `{}` out", alert::action(one.action));
+                let detail = format!("`run_on` leaves `{}` out", one.action.name());
                 made.skipped.push(refusal(detail));
                 continue;
             }
-            let Ok(body) = alert::document(one, settings.format) else {
-                made.rejected.push(refusal("the alert cannot be written as JSON".to_owned()));
-                continue;
-            };
             let notes = [
                 ("id", one.id.clone()),
-                ("action", alert::action(one.action).to_owned()),
-                ("severity", alert::severity(one.severity).to_owned()),
+                ("action", one.action.name().to_owned()),
+                ("severity", one.severity.name().to_owned()),
                 ("recipient", printable(&context.recipient_name, NAME_BYTES_MAX)),
             ];
             made.messages.push(Message {
                 alerts: vec![position],
                 summary: printable(&one.title, SUMMARY_BYTES_MAX),
                 content_type: "application/json".to_owned(),
-                body,
+                body: alert::document(one, settings.format),
                 notes: notes.map(|(name, value)| (name.to_owned(), value)).into(),
                 repeat_safe_ms: 0,
             });

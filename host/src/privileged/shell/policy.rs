@@ -12,7 +12,7 @@ use regex_automata::{Anchored, Input};
 use rustix::process::geteuid;
 use serde::Deserialize;
 
-use super::protocol::{Refusal, Rule};
+use super::protocol::{Limits, Refusal, Rule};
 use crate::config::Problem;
 use crate::privileged::user::User;
 
@@ -97,19 +97,12 @@ pub struct Policy {
     pub owners: Vec<u32>,
     /// Who scripts run as.
     pub user: User,
-    /// Each script in namespaces of its own: only root can make them.
-    pub is_isolated: bool,
     arguments: Vec<Regex>,
-    pub network: bool,
-    pub wall_s: u32,
-    pub cpu_s: u32,
-    pub memory_bytes: u64,
-    pub processes: u32,
+    /// What the engine is told of, too.
+    pub limits: Limits,
     pub files: u32,
     pub file_bytes: u64,
-    pub output_bytes: u64,
     pub kept_output_bytes: usize,
-    pub max_concurrency: usize,
 }
 
 impl ShellTable {
@@ -161,6 +154,11 @@ impl ShellTable {
         if is_root && user.as_ref().is_some_and(|user| user.uid == 0 && self.user != "root") {
             problem("user", "expected `root` by its name, if scripts are to run as root");
         }
+        if is_root && user.as_ref().is_some_and(|user| user.uid != 0 && user.uid == engine) {
+            let expected = "expected another user: what the engine keeps, its key among it, would \
+                            be open to scripts";
+            problem("user", expected);
+        }
         let mut arguments = Vec::new();
         for (at, pattern) in self.arguments.iter().enumerate() {
             match compile(pattern) {
@@ -192,18 +190,20 @@ impl ShellTable {
             extensions: self.extensions.clone(),
             owners: vec![owner.uid],
             user,
-            is_isolated: is_root,
             arguments,
-            network: self.network,
-            wall_s: self.wall_s,
-            cpu_s: self.cpu_s,
-            memory_bytes: self.memory_bytes,
-            processes: self.processes,
+            limits: Limits {
+                is_isolated: is_root,
+                network: self.network,
+                wall_s: self.wall_s,
+                cpu_s: self.cpu_s,
+                memory_bytes: self.memory_bytes,
+                processes: self.processes,
+                output_bytes: self.output_bytes,
+                max_concurrency: self.max_concurrency as usize,
+            },
             files: self.files,
             file_bytes: self.file_bytes,
-            output_bytes: self.output_bytes,
             kept_output_bytes: self.kept_output_bytes as usize,
-            max_concurrency: self.max_concurrency as usize,
         })
     }
 }

@@ -60,8 +60,8 @@ impl Launcher {
     }
 
     fn start(&self, policy: &Policy, control: UnixStream) -> io::Result<Child> {
-        let guard = Role::Guard { network: policy.network };
-        let role = if policy.is_isolated { guard } else { Role::Reaper };
+        let guard = Role::Guard { network: policy.limits.network };
+        let role = if policy.limits.is_isolated { guard } else { Role::Reaper };
         Command::new(&self.program)
             .arg0("campanile")
             .args(&self.arguments)
@@ -72,7 +72,7 @@ impl Launcher {
             .stdout(Stdio::null())
             // A namespace dies with its guard. Of a reaper it would leave the script alive; that one
             // ends by itself when the socket is closed.
-            .kill_on_drop(policy.is_isolated)
+            .kill_on_drop(policy.limits.is_isolated)
             .spawn()
     }
 }
@@ -103,7 +103,7 @@ impl Runner {
     }
 
     fn start(&self, policy: &Policy, control: UnixStream) -> io::Result<(Child, Between<'_>)> {
-        if !policy.is_isolated {
+        if !policy.limits.is_isolated {
             set_child_subreaper(Some(getpid()))?;
         }
         let child = self.launcher.start(policy, control)?;
@@ -177,7 +177,7 @@ async fn attended(
         drop(stdin);
         pending().await
     };
-    let max = policy.output_bytes;
+    let max = policy.limits.output_bytes;
     let too_much = Report::Ended(Ending::TooMuchOutput);
     let report = tokio::select! {
         report = speak => report,
@@ -193,7 +193,7 @@ async fn attended(
         child.wait().await?;
     }
     drop(between);
-    if !policy.is_isolated {
+    if !policy.limits.is_isolated {
         kill_orphans(&runner.between.borrow());
     }
     let last = async {
@@ -247,21 +247,21 @@ async fn rest(
 
 fn plan(policy: &Policy, run: &Run) -> Plan {
     let user = &policy.user;
-    let wall_ms = policy.wall_s.saturating_mul(1000).min(run.wall_ms.unwrap_or(u32::MAX));
+    let wall_ms = policy.limits.wall_s.saturating_mul(1000).min(run.wall_ms.unwrap_or(u32::MAX));
     Plan {
         arguments: run.arguments.clone(),
         environment: environment(&run.script, &run.alert),
-        user: policy.is_isolated.then(|| Identity {
+        user: policy.limits.is_isolated.then(|| Identity {
             uid: user.uid,
             gid: user.gid,
             groups: user.groups.clone(),
         }),
-        network: policy.network,
+        network: policy.limits.network,
         wall_ms: wall_ms.into(),
-        cpu_s: policy.cpu_s.into(),
-        memory_bytes: policy.memory_bytes,
+        cpu_s: policy.limits.cpu_s.into(),
+        memory_bytes: policy.limits.memory_bytes,
         // The kernel counts all of the user's; the process that starts the script is one more.
-        processes: tasks_of(user.uid) + u64::from(policy.processes) + 1,
+        processes: tasks_of(user.uid) + u64::from(policy.limits.processes) + 1,
         files: policy.files.into(),
         file_bytes: policy.file_bytes,
     }

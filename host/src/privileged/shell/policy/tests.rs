@@ -20,16 +20,17 @@ fn places(text: &str) -> Vec<String> {
 #[test]
 fn what_is_not_written_is_the_safe_choice() {
     let it = policy("");
-    assert!(!table("").enabled && !it.network);
+    assert!(!table("").enabled && !it.limits.network);
     let nobody = User::find("nobody").unwrap().unwrap();
     let expected = if geteuid().is_root() { nobody.uid } else { me() };
     assert_eq!((it.user.uid, it.owners.as_slice()), (expected, &[0][..]));
     assert_eq!(it.folders, FOLDERS.map(PathBuf::from));
     assert_eq!(it.extensions, ["sh"]);
-    assert_eq!((it.wall_s, it.cpu_s, it.max_concurrency), (30, 30, 1));
-    assert_eq!((it.memory_bytes, it.processes, it.files), (512 << 20, 64, 256));
-    assert_eq!((it.output_bytes, it.kept_output_bytes), (16 << 20, 8 << 10));
-    assert_eq!(it.is_isolated, geteuid().is_root());
+    let limits = &it.limits;
+    assert_eq!((limits.wall_s, limits.cpu_s, limits.max_concurrency), (30, 30, 1));
+    assert_eq!((limits.memory_bytes, limits.processes, it.files), (512 << 20, 64, 256));
+    assert_eq!((limits.output_bytes, it.kept_output_bytes), (16 << 20, 8 << 10));
+    assert_eq!(limits.is_isolated, geteuid().is_root());
 }
 
 #[test]
@@ -57,8 +58,9 @@ fn every_problem_is_told_at_once_with_its_place() {
         assert_eq!(places(text), expected, "{text}");
     }
     if geteuid().is_root() {
-        // Root must be meant.
+        // Root must be meant, and the engine is nobody whom scripts may be.
         assert_eq!(places("user = \"0\""), ["shell.user"]);
+        assert_eq!(places("user = \"12345\""), ["shell.user"]);
         assert_eq!(policy("user = \"root\"").user.uid, 0);
         assert_eq!(places("user = \"no-such-user\""), ["shell.user"]);
     }
