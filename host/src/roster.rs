@@ -39,7 +39,6 @@ use crate::dispatch::Destination;
 use crate::ids::TenantId;
 use crate::queue::Queue;
 use crate::records::rows::{self, Pause, PausedBy};
-use crate::records::secrets as stored_secrets;
 use crate::setup::{EndpointSetup, Setup};
 use crate::store::{Refusal, Store, StoreError, Weight};
 use crate::vault::Vault;
@@ -128,9 +127,7 @@ impl Roster {
     ) -> Result<Self, StoreError> {
         let mut rows = store.read(rows::load).await?;
         let kinds = kinds.with_tenants(std::mem::take(&mut rows.tenants));
-        let sealed = store.read(stored_secrets::load).await?;
-        opening::lay_beside(&mut rows, sealed, &kinds, &vault);
-        old::seal(&mut rows, &kinds, store, &vault).await?;
+        opening::lay(&mut rows, &kinds, store, &vault).await?;
         let live = Arc::new(Live::open(rows, &kinds));
         for problem in live.problems() {
             tracing::error!(problem = %problem, "Something stored cannot be used; its deliveries wait.");

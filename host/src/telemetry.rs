@@ -5,8 +5,8 @@
 
 mod limit;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -31,7 +31,7 @@ pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    kinds: Vec<Arc<str>>,
+    kinds: RwLock<Vec<Arc<str>>>,
     alerts: Family<Door, Counter>,
     repeated: Family<Door, Counter>,
     refused: Family<Refusal, Counter>,
@@ -59,7 +59,7 @@ impl Metrics {
     pub fn new<'a>(kinds: impl IntoIterator<Item = &'a str>) -> Self {
         let mut metrics = Self {
             registry: Registry::with_prefix("campanile"),
-            kinds: kinds.into_iter().map(Arc::from).collect(),
+            kinds: RwLock::new(kinds.into_iter().map(Arc::from).collect()),
             alerts: Family::default(),
             repeated: Family::default(),
             refused: Family::default(),
@@ -191,8 +191,17 @@ impl Metrics {
         text
     }
 
+    /// Counters for this kind too, which was installed while the engine runs.
+    pub fn know(&self, kind: &str) {
+        let mut kinds = self.kinds.write().unwrap_or_else(PoisonError::into_inner);
+        if !kinds.iter().any(|one| **one == *kind) {
+            kinds.push(kind.into());
+        }
+    }
+
     fn kind(&self, name: &str) -> Arc<str> {
-        self.kinds.iter().find(|one| &***one == name).cloned().unwrap_or_else(|| "other".into())
+        let kinds = self.kinds.read().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().find(|one| ***one == *name).cloned().unwrap_or_else(|| "other".into())
     }
 }
 

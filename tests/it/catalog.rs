@@ -413,6 +413,8 @@ async fn what_is_put_into_the_folder_while_the_engine_runs_is_found_and_what_is_
     engine.apply(&site.setup()).await;
     let accepted = engine.accepts(&native("found")).await;
     engine.reaches(&accepted[0], "delivered").await;
+    let metrics = engine.get("/metrics").await.text();
+    assert!(metrics.contains(r#"attempts_total{kind="hostile",outcome="delivered"} 1"#));
 
     fs::rename(&there, &away).unwrap();
     assert_eq!(scan().await.1, "component hostile is gone\n");
@@ -438,4 +440,27 @@ async fn what_is_put_into_the_folder_while_the_engine_runs_is_found_and_what_is_
         of_folder.filter_map(|one| one["action"].as_str().map(str::to_owned)).collect();
     actions.sort();
     assert_eq!(actions, ["approve", "install", "install", "remove"]);
+}
+
+#[tokio::test]
+async fn a_component_that_comes_back_while_the_engine_runs_has_its_secrets() {
+    let capture = Capture::answering([200]).await;
+    let settings = json!({ "url": capture.url(), "headers": { "X-Key": "s3cret" } });
+    let site = Site::new().await.endpoint("hook", "webhook", &settings);
+    let site = site.recipient("ops", "hook", &json!({}));
+    site.start().await.terminate().await;
+    let there = site.components().join("webhook");
+    fs::remove_file(&there).unwrap();
+    let engine = site.start_as_it_was().await;
+    let waiting = engine.accepts(&native("waits")).await;
+
+    // A link would lead to where the engine was not given a way at its start.
+    let manifest = fs::read_to_string(built("webhook").join("component.toml")).unwrap();
+    put(&site.components(), "webhook", "webhook", &manifest);
+    let url = format!("http://{}", engine.address());
+    let (code, out, log) = site.run(&["component", "scan", "--url", &url]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "component webhook is built-in\n"), "{log}");
+    engine.reaches(&waiting[0], "delivered").await;
+    let seen = capture.sees(1).await;
+    assert_eq!(seen[0].head.header("x-key"), Some("s3cret"));
 }

@@ -53,6 +53,7 @@ pub(super) async fn scan(
 ) -> Result<Json<ScannedComponents>, Problem> {
     let (roster, runtime) = (&api.engine.roster, &api.engine.trial.runtime);
     let changed = roster.scan(runtime, asker.tenant, asker.who).await?;
+    roster.kinds().catalog().kinds().iter().for_each(|kind| api.metrics.know(&kind.name));
     Ok(Json(ScannedComponents { changed, components: roster.kinds().components() }))
 }
 

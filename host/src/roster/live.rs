@@ -2,7 +2,7 @@
 //!
 //! A change makes a new one; what did not change is shared with the one before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Kinds;
@@ -105,11 +105,11 @@ fn standing(is_usable: bool, pause: Option<&Pause>) -> Standing {
     }
 }
 
-impl Live {
-    pub(super) fn open(rows: Rows, kinds: &Kinds) -> Self {
+impl Table {
+    fn of(rows: Rows) -> Self {
         let endpoints = rows.endpoints.into_iter();
         let recipients = rows.recipients.into_iter();
-        let table = Table {
+        Self {
             endpoints: endpoints
                 .map(|one| ((one.tenant, one.name.clone()), Arc::new(one)))
                 .collect(),
@@ -117,13 +117,18 @@ impl Live {
                 .map(|one| ((one.tenant, one.name.clone()), Arc::new(one)))
                 .collect(),
             removed: rows.removed.into_iter().collect(),
-        };
+        }
+    }
+}
+
+impl Live {
+    pub(super) fn open(rows: Rows, kinds: &Kinds) -> Self {
         let newest = Newest {
             endpoint: rows.newest_endpoint,
             recipient: rows.newest_recipient,
             revision: rows.newest_revision,
         };
-        Self::default().next(table, newest, kinds)
+        Self::default().next(Table::of(rows), newest, kinds)
     }
 
     /// What `table` makes; entries whose rows are the same are taken over.
@@ -162,14 +167,33 @@ impl Live {
 
     /// The same, with everything of some kinds made anew: whether they may be used has changed.
     pub(super) fn refreshed(&self, of_kinds: &[String], kinds: &Kinds) -> Self {
+        self.of_others(of_kinds).next(self.table.clone(), self.newest, kinds)
+    }
+
+    /// As [`refreshed`](Self::refreshed), of rows that were read anew: which settings of these kinds
+    /// are secrets, and what for, has changed.
+    pub(super) fn read_anew(&self, of_kinds: &[String], rows: Rows, kinds: &Kinds) -> Self {
+        let Table { endpoints, recipients, .. } = Table::of(rows);
+        let mut table = self.table.clone();
+        let is_concerned = |row: &EndpointRow| of_kinds.contains(&row.setup.kind);
+        let ids: HashSet<_> =
+            endpoints.values().filter(|row| is_concerned(row)).map(|row| row.id).collect();
+        table
+            .recipients
+            .extend(recipients.into_iter().filter(|(_, it)| ids.contains(&it.endpoint)));
+        table.endpoints.extend(endpoints.into_iter().filter(|(_, row)| is_concerned(row)));
+        self.of_others(of_kinds).next(table, self.newest, kinds)
+    }
+
+    /// What is taken over when some kinds are made anew.
+    fn of_others(&self, of_kinds: &[String]) -> Self {
         let others =
             self.endpoints.iter().filter(|(_, one)| !of_kinds.contains(&one.row.setup.kind));
-        let known = Self {
+        Self {
             endpoints: others.map(|(key, one)| (key.clone(), Arc::clone(one))).collect(),
             recipients: self.recipients.clone(),
             ..Self::default()
-        };
-        known.next(self.table.clone(), self.newest, kinds)
+        }
     }
 
     pub fn endpoint(&self, tenant: TenantId, name: &str) -> Option<&Arc<EndpointEntry>> {

@@ -1,16 +1,30 @@
-//! What the store holds, as it is read at start: each secret opened for what it would be bound to
-//! now. What does not open stays sealed and counts as unset.
+//! What the store holds, as it is read at start, and when kinds come later: each secret opened for
+//! what it would be bound to now. What does not open stays sealed and counts as unset.
 
 use std::collections::HashMap;
 
-use super::Kinds;
 use super::secrets::Bindings;
+use super::{Kinds, old};
 use crate::ids::{EndpointId, TenantId};
 use crate::records::rows::{EndpointRow, Rows, Secrets, StoredSecret};
+use crate::records::secrets as stored_secrets;
+use crate::store::{Store, StoreError};
 use crate::vault::{About, Owner, Sealed, Vault, VaultError};
 
-/// Lays each stored secret beside the row that it belongs to.
-pub(super) fn lay_beside(rows: &mut Rows, sealed: Vec<Sealed>, kinds: &Kinds, vault: &Vault) {
+/// Lays each stored secret beside the row that it belongs to; secrets that rows hold in plain text are
+/// sealed first.
+pub(super) async fn lay(
+    rows: &mut Rows,
+    kinds: &Kinds,
+    store: &Store,
+    vault: &Vault,
+) -> Result<(), StoreError> {
+    let sealed = store.read(stored_secrets::load).await?;
+    lay_beside(rows, sealed, kinds, vault);
+    old::seal(rows, kinds, store, vault).await
+}
+
+fn lay_beside(rows: &mut Rows, sealed: Vec<Sealed>, kinds: &Kinds, vault: &Vault) {
     let mut of_owner: HashMap<Owner, Vec<Sealed>> = HashMap::new();
     for one in sealed {
         of_owner.entry(one.about.owner).or_default().push(one);

@@ -7,16 +7,17 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinError;
 
 use super::decide::{component_row, entry};
 use super::live::Live;
-use super::{Inner, Kinds, Roster, refused};
+use super::{Inner, Kinds, Roster, opening, refused};
 use crate::audit::{self, Entry, Who};
 use crate::ids::TenantId;
 use crate::records::components::{self, ComponentRow};
+use crate::records::rows;
 use crate::runtime::{Catalog, ComponentHash, Kept, Runtime, RuntimeError};
 use crate::store::{Prepared, StoreError, Wakes, Weight, WriteJob};
 
@@ -58,19 +59,24 @@ impl Roster {
         let now_ms = self.0.store.clock().now_ms();
         let approvals = before.installed.approvals();
         let kinds = catalog.kinds().iter();
-        let new = kinds.clone().filter(|kind| kind.is_new);
+        let new = kinds.clone().filter(|kind| kind.is_new && !kept.contains_key(&kind.hash));
         let installed = new.map(|kind| component_row(kind, now_ms, &approvals)).collect();
         let present = kinds.map(|kind| kind.hash.0).collect();
         let entries = changed.iter().map(|name| {
-            let hash = is.get(name).and_then(|one| one.as_deref());
-            let action = if is.contains_key(name) { "install" } else { "remove" };
-            entry(tenant, action, name, who.clone(), now_ms, json!({ "hash": hash }))
+            let (action, detail) = match is.get(name) {
+                Some(standing) => ("install", standing.detail()),
+                None => ("remove", json!({})),
+            };
+            entry(tenant, action, name, who.clone(), now_ms, detail)
         });
         let entries = entries.collect();
         let kinds = Arc::new(before.with_catalog(catalog));
+        // As at a start: a kind says which of its settings are secrets.
+        let mut rows = self.0.store.read(rows::load).await?;
+        opening::lay(&mut rows, &kinds, &self.0.store, &self.0.vault).await?;
         let made = tokio::task::spawn_blocking({
             let (live, kinds, changed) = (self.live(), Arc::clone(&kinds), changed.clone());
-            move || Arc::new(live.refreshed(&changed, &kinds))
+            move || Arc::new(live.read_anew(&changed, rows, &kinds))
         });
         let live = made.await.map_err(|panic: JoinError| {
             tracing::error!(error = %panic, "A look for components could not be planned.");
@@ -85,15 +91,30 @@ impl Roster {
     }
 }
 
-/// Each component by name: its hash, or nothing where not all of it could be read.
-fn standing(catalog: &Catalog) -> BTreeMap<String, Option<String>> {
-    let broken = catalog.broken().iter().map(|one| {
-        let hash = one.hash.map_or_else(String::new, |hash| hash.to_string());
-        (one.name.clone(), Some(format!("{hash} {}", one.told())))
-    });
+/// What a component was found to be.
+#[derive(PartialEq, Eq)]
+enum Standing {
+    Sound(ComponentHash),
+    /// Why it cannot be used.
+    Broken(String),
+}
+
+impl Standing {
+    fn detail(&self) -> Value {
+        match self {
+            Self::Sound(hash) => json!({ "hash": hash.to_string() }),
+            Self::Broken(problem) => json!({ "problem": problem }),
+        }
+    }
+}
+
+/// Each component by name.
+fn standing(catalog: &Catalog) -> BTreeMap<String, Standing> {
+    let broken = catalog.broken().iter();
+    let broken = broken.map(|one| (one.name.clone(), Standing::Broken(one.told())));
     let sound = catalog.kinds().iter();
     // Of two with one name the one that can be used counts.
-    broken.chain(sound.map(|kind| (kind.name.clone(), Some(kind.hash.to_string())))).collect()
+    broken.chain(sound.map(|kind| (kind.name.clone(), Standing::Sound(kind.hash)))).collect()
 }
 
 struct Scan {
