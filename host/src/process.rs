@@ -32,10 +32,15 @@ pub enum ProcessError {
 pub fn harden() -> Result<(), ProcessError> {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     setrlimit(Resource::Core, none).map_err(|error| ProcessError::Core(error.into()))?;
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|error| ProcessError::Dumpable(error.into()))?;
+    forbid_looks()?;
     panic::set_hook(Box::new(tell));
     Ok(())
+}
+
+/// Nobody but root looks into this process. Holds until its user changes.
+pub fn forbid_looks() -> Result<(), ProcessError> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|error| ProcessError::Dumpable(error.into()))
 }
 
 /// Tells of a panic where the logs go. Its message comes from code that was surprised by some value,

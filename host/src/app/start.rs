@@ -7,10 +7,10 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{CWD, Mode, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tracing::warn;
@@ -21,7 +21,7 @@ use crate::capability::egress::Policy;
 use crate::config::{Config, KeySource};
 use crate::privileged::confine::{self, Calls, Files, Layer, Missing};
 use crate::privileged::natives::{Native, Policies};
-use crate::privileged::user::User;
+use crate::privileged::user::{User, uid_of};
 use crate::runtime;
 use crate::vault::KeyFound;
 
@@ -39,8 +39,8 @@ pub struct Start {
 
 impl Start {
     pub fn prepare(config: Config) -> Result<Self, AppError> {
-        let user = if confine::is_root() { config.process.engine_user()? } else { None };
-        let owner = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
+        let user = config.process.engine_user()?;
+        let owner = uid_of(user.as_ref());
         let natives = Policies::read(&config.process.policy, owner)?.on();
         let egress = build::egress(&config)?;
         runtime::folders(&config.components_dir)?;
@@ -114,10 +114,12 @@ impl Start {
 }
 
 /// Makes the folders of data and machine code that are not there, for `user`; those that are must be
-/// theirs.
+/// theirs. What is beneath the folder of data they make themselves: root does nothing in a folder of
+/// another.
 pub fn own_folders(config: &Config, user: Option<&User>) -> Result<(), AppError> {
     own(&config.data_dir, user)?;
-    own(&config.cache_dir, user)
+    let is_beneath = config.cache_dir.starts_with(&config.data_dir);
+    if is_beneath && !config.cache_dir.exists() { Ok(()) } else { own(&config.cache_dir, user) }
 }
 
 /// Makes a folder that is not there, for `user`; one that is must be theirs.
@@ -144,7 +146,8 @@ fn make(folder: &Path, user: &User) -> io::Result<()> {
         fs::create_dir_all(parent)?;
     }
     DirBuilder::new().mode(0o700).create(&beside)?;
-    chown(&beside, Some(user.uid), Some(user.gid))?;
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fchown(rustix::fs::open(&beside, flags, Mode::empty())?, Some(user.uid), Some(user.gid))?;
     match renameat_with(CWD, &beside, CWD, folder, RenameFlags::NOREPLACE) {
         // Another engine was quicker.
         Err(Errno::EXIST) => fs::remove_dir(&beside),

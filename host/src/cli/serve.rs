@@ -10,10 +10,10 @@ use tokio::runtime::Runtime;
 use super::{Common, Exit, Failure, output};
 use crate::app::{AppError, Ready, Start};
 use crate::config::Config;
-use crate::privileged::confine;
 use crate::privileged::control::Monitor;
 use crate::privileged::monitor::{self, Plan};
 use crate::privileged::natives::Policies;
+use crate::privileged::user::uid_of;
 use crate::tenant::{Role, tokens};
 
 #[derive(Debug, clap::Args)]
@@ -27,15 +27,11 @@ pub(super) struct ServeArgs {
 pub(super) fn watch(common: &Common, arguments: Vec<OsString>) -> Result<u8, Failure> {
     // What is wrong with it is told once, and by a process that starts nothing.
     let config = common.load()?;
-    let user = if confine::is_root() { config.process.engine_user() } else { Ok(None) };
-    let user = user.map_err(|error| Failure::from(AppError::from(error)))?;
-    let policy = config.process.policy;
-    let engine = user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |it| it.uid);
-    let policies = Policies::read(&policy, engine);
-    let policies = policies.map_err(|error| Failure::from(AppError::from(error)))?;
+    let user = config.process.engine_user().map_err(AppError::from)?;
+    let (policy, engine) = (config.process.policy, uid_of(user.as_ref()));
+    let policies = Policies::read(&policy, engine).map_err(AppError::from)?;
     policies.allow_engine(&policy, engine).map_err(AppError::from)?;
-    let natives = policies.on();
-    let plan = Plan { arguments, user, natives, policy };
+    let plan = Plan { arguments, user, natives: policies.on(), policy };
     monitor::run(&plan).map_err(|source| {
         Failure::caused(Exit::Failed, "the engine's process cannot be started", source)
     })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::reading::Reading;
+use crate::privileged::confine;
 use crate::privileged::user::User;
 
 /// The user that is taken where none is named and the machine has it.
@@ -40,9 +41,12 @@ impl ProcessConfig {
         }
     }
 
-    /// Who the engine becomes when it is started by root. `None`: there is no such user, and none
-    /// was named; it stays root, without any of its capabilities.
+    /// Who the engine becomes when it is started by this process. `None`: it stays who it is: a plain
+    /// user; or root, without its capabilities, where there is no user for it and none was named.
     pub fn engine_user(&self) -> Result<Option<User>, UserError> {
+        if !confine::is_root() {
+            return Ok(None);
+        }
         let found = User::find(self.user.as_deref().unwrap_or(USER_DEFAULT))?;
         match (found, &self.user) {
             (None, Some(name)) => Err(UserError::Unknown { name: name.clone() }),

@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::confine::{self, Calls, Files};
 use super::control::Asked;
-use super::role;
+use super::role::Role;
 use super::user::User;
 use crate::runtime;
 
@@ -73,21 +73,20 @@ impl Compilers {
         target: &Target,
         wasm: &[u8],
     ) -> Result<Vec<u8>, CompileError> {
-        let stream = match self {
-            Self::Here => {
-                return runtime::compile(target, wasm).map_err(CompileError::Refused);
-            }
-            Self::Monitor(ask) => {
-                let (asked, socket) = oneshot::channel();
-                let gone = |_| CompileError::Start(io::ErrorKind::BrokenPipe.into());
-                ask.send(asked).await.map_err(|_| gone(()))?;
-                let socket = tokio::time::timeout(WITHIN, socket).await;
-                socket.map_err(|_| CompileError::Late)?.map_err(|_| gone(()))?
-            }
-            Self::Own => own().map_err(CompileError::Start)?,
+        let compiling = async {
+            let stream = match self {
+                Self::Here => {
+                    return runtime::compile(target, wasm).map_err(CompileError::Refused);
+                }
+                Self::Monitor(ask) => asked(ask)
+                    .await
+                    .ok_or_else(|| CompileError::Start(io::Error::other("the monitor is gone")))?,
+                Self::Own => own().map_err(CompileError::Start)?,
+            };
+            converse(stream, target, wasm).await
         };
-        let conversation = tokio::time::timeout(WITHIN, converse(stream, target, wasm));
-        conversation.await.map_err(|_| CompileError::Late)?
+        let compiled = tokio::time::timeout(WITHIN, compiling);
+        compiled.await.map_err(|_| CompileError::Late)?
     }
 }
 
@@ -118,13 +117,20 @@ async fn converse(
     Err(CompileError::Refused(crate::printable::printable(&told, ERROR_BYTES_MAX)))
 }
 
+/// The socket of a process that the monitor starts; `None`: it does not any more.
+async fn asked(ask: &mpsc::Sender<Asked>) -> Option<UnixStream> {
+    let (asked, socket) = oneshot::channel();
+    ask.send(asked).await.ok()?;
+    socket.await.ok()
+}
+
 /// A process for one component, for whom no monitor starts one.
 fn own() -> io::Result<UnixStream> {
     let (ours, theirs) = StdUnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let mut command = role::Role::Compiler { user: None }.command()?;
+    let mut command = Role::Compiler { user: None }.command();
     // It ends when this connection does, and is waited for by tokio.
-    drop(command.stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs))).spawn()?);
+    drop(command.stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?);
     UnixStream::from_std(ours)
 }
 

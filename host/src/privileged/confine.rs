@@ -12,6 +12,8 @@ mod user;
 use std::fmt;
 use std::io;
 
+use crate::process::{self, ProcessError};
+
 pub use calls::{Calls, is_able as can_filter_calls};
 pub use files::{Files, abi as landlock_abi};
 pub use user::{become_user, is_root, keep_capabilities};
@@ -63,6 +65,8 @@ pub enum ConfineError {
     Regained,
     #[error("this process cannot give its capabilities up")]
     Capabilities(#[source] io::Error),
+    #[error(transparent)]
+    Looks(#[from] ProcessError),
     #[error("this process cannot forbid itself new privileges")]
     NoNewPrivileges(#[source] io::Error),
     #[error("Landlock takes no rules")]
@@ -75,6 +79,9 @@ pub enum ConfineError {
 
 /// Shuts this process in by its files alone: what it starts makes system calls of its own.
 pub fn shut_in_files(files: &Files) -> Result<Vec<Missing>, ConfineError> {
+    // Said before, and forgotten with a change of the user, where the machine lets such be looked into
+    // (`fs.suid_dumpable`).
+    process::forbid_looks()?;
     rustix::thread::set_no_new_privs(true)
         .map_err(|error| ConfineError::NoNewPrivileges(error.into()))?;
     files.apply()

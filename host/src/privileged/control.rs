@@ -3,6 +3,7 @@
 //! Promise: the monitor reads no more from its engine than one letter at a time, so that nothing that
 //! came from outside reaches it.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -83,7 +84,7 @@ async fn hear(
     mut asked: mpsc::Receiver<Asked>,
     mut is_ready: oneshot::Receiver<()>,
 ) {
-    let mut waiting = std::collections::VecDeque::new();
+    let mut waiting = VecDeque::new();
     let mut was_ready = false;
     // Dropped with this conversation.
     let mut speaking = JoinSet::new();
@@ -108,9 +109,8 @@ async fn hear(
                         if let Some(native) = Native::of_letter(letter) {
                             let link = links.link(native).clone();
                             speaking.spawn(async move { link.speak(socket).await });
-                        } else if let Some(one) = waiting.pop_front().filter(|_| letter == COMPILER) {
-                            // Who asked may have given up.
-                            let _ = one.send(socket);
+                        } else if letter == COMPILER {
+                            give(&mut waiting, socket);
                         }
                     }
                     Ok(Some((letter, None))) => warn!(letter, "The monitor said what is unknown."),
@@ -125,6 +125,16 @@ async fn hear(
         };
         if stream.write_all(&[letter]).await.is_err() {
             return;
+        }
+    }
+}
+
+/// Gives a socket to the first who still waits for one.
+fn give(waiting: &mut VecDeque<Asked>, mut socket: UnixStream) {
+    while let Some(one) = waiting.pop_front() {
+        match one.send(socket) {
+            Ok(()) => return,
+            Err(back) => socket = back,
         }
     }
 }
@@ -176,6 +186,7 @@ pub(super) fn hand(stream: &UnixStream, letter: u8, socket: &OwnedFd) -> io::Res
 mod tests {
     use std::io::Write;
     use std::os::fd::OwnedFd;
+    use std::time::Duration;
 
     use tokio::io::AsyncReadExt;
 
@@ -198,6 +209,17 @@ mod tests {
             kept.write_all(&[text]).unwrap();
             assert_eq!(socket.await.unwrap().read_u8().await.unwrap(), text);
         }
+        // Of two who ask one gives up: what comes is the other's.
+        let (sender, given_up) = oneshot::channel();
+        ask.send(sender).await.unwrap();
+        assert_eq!(theirs.read_u8().await.unwrap(), COMPILER);
+        drop(given_up);
+        let (sender, socket) = oneshot::channel();
+        ask.send(sender).await.unwrap();
+        assert_eq!(theirs.read_u8().await.unwrap(), COMPILER);
+        let (_kept, given) = StdUnixStream::pair().unwrap();
+        hand(&theirs, COMPILER, &OwnedFd::from(given)).unwrap();
+        tokio::time::timeout(Duration::from_secs(10), socket).await.unwrap().unwrap();
         drop(theirs);
         talking.ended().await;
     }

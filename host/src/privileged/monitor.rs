@@ -27,14 +27,14 @@ use tracing::{error, info, warn};
 use super::control::{self, COMPILER, READY};
 use super::natives::Native;
 use super::role::Role;
-use super::user::User;
+use super::user::{User, uid_of};
 
 /// Compilers at once; what is asked for beyond waits.
 const COMPILERS_MAX: usize = 8;
 /// Between the end of a process and its next start: first, and at most.
 const AGAIN_FIRST: Duration = Duration::from_millis(200);
 const AGAIN_MAX: Duration = Duration::from_secs(30);
-/// A process that ran this long begins its next start without a wait.
+/// A process that ends after as long as this waits no longer for its next start than the first time.
 const RAN_WELL: Duration = Duration::from_secs(60);
 /// How long helpers may take to end what they began, once their engine is gone.
 const END_WITHIN: Duration = Duration::from_secs(5);
@@ -50,13 +50,6 @@ pub struct Plan {
     pub natives: Vec<Native>,
     /// The file that turned them on.
     pub policy: PathBuf,
-}
-
-impl Plan {
-    /// Who the engine runs as.
-    fn engine(&self) -> u32 {
-        self.user.as_ref().map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid)
-    }
 }
 
 /// Runs until a signal, or until an engine ends that never answered. The code is the engine's.
@@ -129,7 +122,7 @@ impl<'a> Generation<'a> {
         let (ours, theirs) = pair()?;
         let monitor = rustix::process::getpid().as_raw_pid();
         let role = Role::Engine { monitor, arguments: plan.arguments.clone() };
-        let engine = role.command()?.stdin(theirs).kill_on_drop(true).spawn()?;
+        let engine = role.command().stdin(theirs).kill_on_drop(true).spawn()?;
         let restarts = plan
             .natives
             .iter()
@@ -199,7 +192,7 @@ impl<'a> Generation<'a> {
             self.restarts[at].due = None;
             let native = self.plan.natives[at];
             let kind = native.name();
-            let (policy, engine) = (self.plan.policy.clone(), self.plan.engine());
+            let (policy, engine) = (self.plan.policy.clone(), uid_of(self.plan.user.as_ref()));
             let role = Role::Helper { native, policy, engine };
             match self.start(&role, native.letter()) {
                 Ok(mut child) => {
@@ -214,15 +207,16 @@ impl<'a> Generation<'a> {
         }
     }
 
-    /// Starts a process whose stdin is a socket to the engine.
+    /// Starts a process whose stdin is a socket to the engine. If that fails, the engine is given a
+    /// socket all the same, which is closed at its other end: nobody waits for what does not come.
     fn start(&self, role: &Role, letter: u8) -> io::Result<Child> {
         let (ours, theirs) = StdUnixStream::pair()?;
-        let child = role.command()?.stdin(Stdio::from(OwnedFd::from(theirs))).spawn()?;
+        let child = role.command().stdin(Stdio::from(OwnedFd::from(theirs))).spawn();
         // An engine that is gone ends this process, too: its socket closes.
         if let Err(error) = control::hand(&self.control, letter, &OwnedFd::from(ours)) {
             info!(%error, "The engine takes no sockets any more.");
         }
-        Ok(child)
+        child
     }
 
     fn note(&mut self, ended: &Ended) {

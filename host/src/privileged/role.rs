@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use tokio::process::Command;
+
 use super::natives::Native;
 use super::shell::init;
 use super::user::User;
@@ -47,8 +49,12 @@ impl Role {
                 Some(Self::Engine { monitor, arguments })
             }
             "compiler" => {
-                let user = words.next().map(|word| User::find(word.to_str().unwrap_or_default()));
-                Some(Self::Compiler { user: user.transpose().ok()?.flatten() })
+                let user = match words.next() {
+                    // One that is named and cannot be found is not root.
+                    Some(word) => Some(User::find(word.to_str()?).ok()??),
+                    None => None,
+                };
+                Some(Self::Compiler { user })
             }
             "helper" => {
                 let native = Native::of(words.next()?.to_str()?)?;
@@ -74,10 +80,11 @@ impl Role {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Starts this program as that.
-    pub(super) fn command(&self) -> io::Result<tokio::process::Command> {
-        let mut command = tokio::process::Command::new(PathBuf::from(PROGRAM));
-        command.arg0("campanile").arg(WORD);
+    /// Starts this program as that. Ctrl-C at a terminal is the monitor's alone, which ends the others
+    /// in order.
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command.arg0("campanile").arg(WORD).process_group(0);
         match self {
             Self::Engine { monitor, arguments } => {
                 command.arg("engine").arg(monitor.to_string()).args(arguments)
@@ -94,7 +101,7 @@ impl Role {
                 .arg(policy),
             Self::Script { part } => command.env_clear().args(&SCRIPT[1..]).arg(part.name()),
         };
-        Ok(command)
+        command
     }
 }
 
@@ -115,6 +122,9 @@ mod tests {
             of(&["campanile", "process", "engine", "9", "--config", "a", "serve"]).unwrap();
         let words = ["campanile", "--config", "a", "serve"].map(OsString::from);
         assert_eq!(engine, Role::Engine { monitor: 9, arguments: words.to_vec() });
+        for wrong in ["nobody-has-this-name", "7:", ""] {
+            assert_eq!(of(&["campanile", "process", "compiler", wrong]), None, "{wrong}");
+        }
         let compiler = of(&["campanile", "process", "compiler", "7:8"]).unwrap();
         let Role::Compiler { user: Some(user) } = compiler else { panic!("{compiler:?}") };
         assert_eq!((user.uid, user.gid), (7, 8));

@@ -20,6 +20,11 @@ pub struct User {
     pub groups: Vec<u32>,
 }
 
+/// Who runs as this user; without one, who runs this process.
+pub fn uid_of(user: Option<&User>) -> u32 {
+    user.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid)
+}
+
 impl User {
     /// By name, by number, or by numbers of user and group: `1000:1000`. A number that no user has is a user of that number, without rights of
     /// any group but the one of the same number. `None`: there is no such user.

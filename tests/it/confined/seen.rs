@@ -1,6 +1,7 @@
 //! What the kernel says of the processes of a running engine.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use campanile_tests::alerts::native;
 use campanile_tests::capture::Capture;
@@ -42,7 +43,20 @@ async fn no_thread_of_a_running_engine_has_a_right_left_and_its_monitor_is_one_t
             assert!(kept.is_empty(), "by root {by_root}, thread {}: {kept:?}", about["Name"]);
         }
         is_bare(&engine);
+        // Also after its user has changed, whatever the machine makes of such a process.
+        let environ = fs::metadata(format!("/proc/{}/environ", engine.pid())).unwrap();
+        assert_eq!(environ.uid(), 0, "nobody but root looks into it");
+        // An interrupt at a terminal is the monitor's alone, which lets the engine end in order.
+        assert_eq!(group(engine.pid()), engine.pid(), "a group of its own");
+        assert_ne!(group(engine.monitor_pid()), engine.pid());
     }
+}
+
+/// The group of processes that gets what is typed at a terminal.
+fn group(pid: u32) -> u32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(2).unwrap().parse().unwrap()
 }
 
 /// The monitor is one thread, and listens nowhere.

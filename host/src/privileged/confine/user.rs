@@ -15,21 +15,20 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Leaves a process of root these capabilities alone, for good; one that is not root has none to lose
-/// that matter. Before the first thread.
+/// Leaves a process of root these capabilities alone, for good. Before the first thread.
 pub fn keep_capabilities(kept: CapabilitySet) -> Result<(), ConfineError> {
+    if is_root() {
+        keep_capabilities_in_reach(kept)?;
+        set(kept)?;
+    }
+    Ok(())
+}
+
+/// No program that is started from here gets any other. Only root may say so.
+fn keep_capabilities_in_reach(kept: CapabilitySet) -> Result<(), ConfineError> {
     if !is_root() {
         return Ok(());
     }
-    unbind(kept)?;
-    let sets =
-        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    let _ = clear_ambient_capability_set();
-    set_capabilities(None, sets).map_err(|error| ConfineError::Capabilities(error.into()))
-}
-
-/// No program that is started from here has any other. Only root may.
-fn unbind(kept: CapabilitySet) -> Result<(), ConfineError> {
     for capability in (0..64).map(|at| CapabilitySet::from_bits_retain(1 << at)) {
         if !kept.contains(capability) && capability_is_in_bounding_set(capability).unwrap_or(false)
         {
@@ -40,26 +39,31 @@ fn unbind(kept: CapabilitySet) -> Result<(), ConfineError> {
     Ok(())
 }
 
-/// Makes a process of root one of `user`, without any capability, and proves that it stays so. A
-/// process that is not root keeps its user, and loses what capabilities it has. `None`: the user
-/// stays.
+fn set(capabilities: CapabilitySet) -> Result<(), ConfineError> {
+    let sets = CapabilitySets {
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: CapabilitySet::empty(),
+    };
+    // A kernel before ambient sets has none to clear.
+    let _ = clear_ambient_capability_set();
+    set_capabilities(None, sets).map_err(|error| ConfineError::Capabilities(error.into()))
+}
+
+/// Makes a process of root one of `user`, without any capability, and proves that it stays so. `None`,
+/// or a process that is not root: the user stays, and capabilities go.
 ///
 /// Before the first thread: the kernel changes the user of one thread alone.
 pub fn become_user(user: Option<&User>) -> Result<(), ConfineError> {
-    if is_root() {
-        unbind(CapabilitySet::empty())?;
-    }
-    if let Some(user) = user.filter(|_| is_root()) {
+    let user = user.filter(|_| is_root());
+    keep_capabilities_in_reach(CapabilitySet::empty())?;
+    if let Some(user) = user {
         change(user).map_err(|error| ConfineError::User {
             user: user.name.clone(),
             source: error.into(),
         })?;
     }
-    let none = CapabilitySet::empty();
-    let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    // A kernel before ambient sets has none to clear.
-    let _ = clear_ambient_capability_set();
-    set_capabilities(None, sets).map_err(|error| ConfineError::Capabilities(error.into()))?;
+    set(CapabilitySet::empty())?;
     prove(user)
 }
 
@@ -71,24 +75,20 @@ fn change(user: &User) -> rustix::io::Result<()> {
     set_thread_res_uid(uid, uid, uid)
 }
 
-/// It is who it should be, has no capability, and cannot be root again.
+/// It has no capability, is the user it was made, in no other group, and cannot be root again.
 fn prove(user: Option<&User>) -> Result<(), ConfineError> {
     let sets = capabilities(None).map_err(|error| ConfineError::Capabilities(error.into()))?;
     if !sets.effective.is_empty() || !sets.permitted.is_empty() {
         return Err(ConfineError::Regained);
     }
     let Some(user) = user.filter(|user| !user.is_root()) else { return Ok(()) };
-    if getuid().is_root() || geteuid().is_root() {
-        return Err(ConfineError::Regained);
-    }
-    let root = Uid::ROOT;
-    let is_user = getuid() == geteuid() && getgid() == getegid();
-    let was_root = getuid().as_raw() == user.uid;
-    let again = set_thread_res_uid(root, root, root).is_ok();
     let groups = getgroups()
         .map_err(|error| ConfineError::User { user: user.name.clone(), source: error.into() })?;
-    let is_in_root = was_root && groups.iter().any(|group| group.is_root());
-    if again || !is_user || (is_in_root && !user.groups.contains(&0)) {
+    let is_user = [getuid(), geteuid()].iter().all(|uid| uid.as_raw() == user.uid)
+        && [getgid(), getegid()].iter().all(|gid| gid.as_raw() == user.gid)
+        && groups.iter().all(|group| user.groups.contains(&group.as_raw()));
+    let root = Uid::ROOT;
+    if !is_user || set_thread_res_uid(root, root, root).is_ok() {
         return Err(ConfineError::Regained);
     }
     Ok(())
