@@ -130,7 +130,7 @@ pub async fn serve(
         "The engine has started."
     );
     ready(Ready { address: server.address(), config: &config });
-    talking.ready();
+    talking.ready().await;
 
     let taking = CancellationToken::new();
     let drain = Duration::from_millis(config.dispatch.drain_ms);

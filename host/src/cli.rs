@@ -97,7 +97,7 @@ enum Command {
     Apply(apply::ApplyArgs),
     /// Show what `apply` would change; the exit code is 7 if it would change anything
     Diff(diff::DiffArgs),
-    /// Print the endpoints and recipients as a file for `apply`; it can hold secrets
+    /// Print the endpoints and recipients as a file for `apply`, without their secrets
     Export(export::ExportArgs),
     /// List who changed what, or check that this record is whole
     Audit(audit::AuditArgs),

@@ -50,7 +50,7 @@ pub struct Metrics {
     queue_leased: Gauge,
     /// Deliveries in memory that wait for their time.
     queue_waiting: Gauge,
-    /// Age of the longest-waiting delivery that is due, in milliseconds.
+    /// Age of the delivery that is owed longest, in milliseconds.
     queue_oldest_ms: Gauge,
 }
 
@@ -107,7 +107,7 @@ impl Metrics {
             "Deliveries that wait for a retry",
             metrics.queue_waiting.clone(),
         );
-        let help = "Age of the longest-waiting due delivery, in milliseconds";
+        let help = "Age of the delivery that is owed longest, in milliseconds";
         to.register("queue_oldest_ms", help, metrics.queue_oldest_ms.clone());
         metrics
     }

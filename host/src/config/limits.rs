@@ -77,7 +77,7 @@ pub struct LimitsConfig {
     /// CPU one call of a component may use, in milliseconds. Default 50.
     pub call_cpu_ms: NonZeroU32,
     /// Time one call may take in all, waiting included, in milliseconds; what a kind asks for
-    /// beyond it is cut. Default 60000; mail asks for 180000.
+    /// beyond it is cut. Default 180000, which mail asks for.
     pub call_wall_ms: NonZeroU32,
     /// Linear memories of one store together, in bytes. Default 16 MiB.
     pub store_memory_bytes: NonZeroUsize,

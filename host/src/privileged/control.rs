@@ -62,14 +62,20 @@ pub(super) type Asked = oneshot::Sender<UnixStream>;
 #[derive(Debug)]
 pub struct Talking {
     hearing: JoinSet<()>,
-    ready: Option<oneshot::Sender<()>>,
+    ready: Option<oneshot::Sender<Said>>,
 }
 
+/// Dropped when the monitor can read it.
+type Said = oneshot::Sender<()>;
+
 impl Talking {
-    /// Tells the monitor that the engine answers.
-    pub fn ready(&mut self) {
+    /// Tells the monitor that the engine answers, before it does: whoever saw it answer can rely on
+    /// its next start.
+    pub async fn ready(&mut self) {
+        let (said, is_said) = oneshot::channel();
         // If nobody hears it, `ended` returns.
-        self.ready.take().map(|ready| ready.send(()));
+        self.ready.take().map(|ready| ready.send(said));
+        let _ = is_said.await;
     }
 
     /// Returns when the monitor is gone.
@@ -82,7 +88,7 @@ async fn hear(
     mut stream: UnixStream,
     links: Links,
     mut asked: mpsc::Receiver<Asked>,
-    mut is_ready: oneshot::Receiver<()>,
+    mut is_ready: oneshot::Receiver<Said>,
 ) {
     let mut waiting = VecDeque::new();
     let mut was_ready = false;
@@ -90,6 +96,7 @@ async fn hear(
     let mut speaking = JoinSet::new();
     loop {
         while speaking.try_join_next().is_some() {}
+        let mut said = None;
         let letter = tokio::select! {
             one = asked.recv(), if !asked.is_closed() => match one {
                 Some(one) => {
@@ -98,8 +105,9 @@ async fn hear(
                 }
                 None => continue,
             },
-            _ = &mut is_ready, if !was_ready => {
+            ready = &mut is_ready, if !was_ready => {
                 was_ready = true;
+                said = ready.ok();
                 READY
             }
             received = receive(&stream) => {
@@ -126,6 +134,7 @@ async fn hear(
         if stream.write_all(&[letter]).await.is_err() {
             return;
         }
+        drop(said);
     }
 }
 
@@ -198,7 +207,7 @@ mod tests {
         let (compilers, mut talking) =
             Monitor(ours.into_std().unwrap()).talk(Links::default()).unwrap();
         let Compilers::Monitor(ask) = compilers else { panic!("not asked of the monitor") };
-        talking.ready();
+        talking.ready().await;
         assert_eq!(theirs.read_u8().await.unwrap(), READY);
         for text in [b'x', b'y'] {
             let (sender, socket) = oneshot::channel();

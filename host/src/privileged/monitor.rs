@@ -52,7 +52,8 @@ pub struct Plan {
     pub policy: PathBuf,
 }
 
-/// Runs until a signal, or until an engine ends that never answered. The code is the engine's.
+/// Runs until a signal, or until an engine ends that never answered, unless it was killed and one
+/// before it did. The code is the engine's.
 pub fn run(plan: &Plan) -> io::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(plan))
@@ -62,6 +63,7 @@ async fn watch(plan: &Plan) -> io::Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut again = Again::default();
+    let mut has_answered = false;
     loop {
         let mut generation = Generation::begin(plan)?;
         let stopped = tokio::select! {
@@ -71,9 +73,12 @@ async fn watch(plan: &Plan) -> io::Result<u8> {
         };
         let (status, was_ready) = generation.end(stopped).await?;
         let code = code(status);
-        if stopped || code == 0 || !was_ready {
+        // What makes one end by itself before it answers does so again.
+        let is_final = !was_ready && (status.code().is_some() || !has_answered);
+        if stopped || code == 0 || is_final {
             return Ok(code);
         }
+        has_answered = true;
         let wait = again.next(Instant::now());
         error!(%status, wait_ms = wait.as_millis(), "The engine has ended; it is started again.");
         tokio::select! {
@@ -150,6 +155,10 @@ impl<'a> Generation<'a> {
             tokio::select! {
                 status = self.engine.wait() => {
                     self.ended = status.ok();
+                    // Of what it said before, not all may have been heard.
+                    while let Ok(1..) = self.control.try_read(&mut letter) {
+                        self.hear(letter[0]);
+                    }
                     return;
                 }
                 read = self.control.read(&mut letter), if hears => match read {

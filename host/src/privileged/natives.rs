@@ -195,13 +195,13 @@ pub(super) fn run(
     match native {
         Native::Shell => {
             let Some(policy) = policies.shell else { return Ok(()) };
-            // Namespaces and mounts, users and groups, scripts of other owners, and what they start.
+            // Namespaces and mounts, users and groups, scripts of other owners. None to signal others:
+            // who ends a script is its user by then, and a namespace ends with its guard.
             keep_capabilities(
                 CapabilitySet::SYS_ADMIN
                     | CapabilitySet::SETUID
                     | CapabilitySet::SETGID
                     | CapabilitySet::SETPCAP
-                    | CapabilitySet::KILL
                     | CapabilitySet::DAC_READ_SEARCH,
             )?;
             let shell = Shell::new(policy, Launcher::own(&super::role::SCRIPT));

@@ -98,11 +98,12 @@ async fn all_end_at_sigterm_while_the_engine_waits_for_its_next_start() {
     let engine = site.start().await;
     let (monitor, mut pid) = (engine.monitor_pid(), engine.pid());
     // The wait grows with each: the last is longer than the signal takes.
-    for _ in 0..4 {
+    for round in 0..4 {
         process::signal(pid, Signal::KILL);
         pid = eventually("the next engine", || async {
             let next = process::child(monitor, "process engine").filter(|next| *next != pid)?;
-            is_ready(&engine).await.then_some(next)
+            // Killed before it answers it has a next one as well, since the first did answer.
+            (round == 1 || is_ready(&engine).await).then_some(next)
         })
         .await;
     }

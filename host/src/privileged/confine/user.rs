@@ -15,11 +15,13 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// Leaves a process of root these capabilities alone, for good. Before the first thread.
+/// Leaves a process of root these capabilities alone, for good, as far as it has them: in a container
+/// it may not. Before the first thread.
 pub fn keep_capabilities(kept: CapabilitySet) -> Result<(), ConfineError> {
     if is_root() {
         keep_capabilities_in_reach(kept)?;
-        set(kept)?;
+        let has = capabilities(None).map_err(|error| ConfineError::Capabilities(error.into()))?;
+        set(kept & has.permitted)?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ pub(super) fn may_give_away() -> bool {
 }
 
 /// Rights that root needs to become another, and may not have in a container.
-fn lacking() -> Vec<Finding> {
+fn lacking() -> Option<Finding> {
     const NAME: &str = "capabilities";
     const TO_DO: &str = "give them to the container or the service";
     let needed = [
@@ -100,14 +100,8 @@ fn lacking() -> Vec<Finding> {
         .filter(|(one, _)| is_needed(*one) && !has.contains(*one))
         .map(|(_, name)| name)
         .collect();
-    let mut findings = Vec::new();
-    if !lacks.is_empty() {
+    (!lacks.is_empty()).then(|| {
         let found = format!("root lacks {} here, and cannot become another user", lacks.join(", "));
-        findings.push(Finding::wrong(NAME, found).to_do(TO_DO));
-    }
-    if !has.contains(CapabilitySet::KILL) {
-        let found = "root lacks CAP_KILL here: the monitor cannot tell the engine to stop";
-        findings.push(Finding::mend(NAME, found).to_do(TO_DO));
-    }
-    findings
+        Finding::wrong(NAME, found).to_do(TO_DO)
+    })
 }
