@@ -11,7 +11,10 @@ mod chats;
 mod contracts;
 mod elasticsearch;
 mod email;
+mod releases;
+mod schemas;
 mod syslog;
+mod webhook;
 
 /// Alerts that differ in what a service could stumble over.
 fn alerts() -> Vec<Value> {

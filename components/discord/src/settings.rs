@@ -168,6 +168,24 @@ mod tests {
 
         let settings = read(&format!(r#"{{"thread_id":"{ID}","applied_tags":[]}}"#)).expect("good");
         assert_eq!(settings.thread, Some(Thread::Known(ID.into())));
+
+        let ids = |count: usize| (0..count).map(|at| format!("{}{at:02}", &ID[2..]));
+        let tags = |count| {
+            let tags = Value::from_iter(ids(count));
+            read(&serde_json::json!({"thread_name": "Alerts", "applied_tags": tags}).to_string())
+        };
+        assert!(tags(5).is_ok() && tags(6).is_err());
+        for name in ["mention_role_ids", "mention_user_ids"] {
+            let called = |count| {
+                read(&serde_json::json!({ name: Value::from_iter(ids(count)) }).to_string())
+            };
+            assert!(called(20).is_ok() && called(21).is_err(), "{name}");
+        }
+        let avatar = |bytes: usize| {
+            let url = format!("https://h/{}", "x".repeat(bytes - "https://h/".len()));
+            read(&serde_json::json!({ "avatar_url": url }).to_string())
+        };
+        assert!(avatar(2048).is_ok() && avatar(2049).is_err());
     }
 
     #[test]

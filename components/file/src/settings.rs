@@ -97,6 +97,9 @@ mod tests {
             (with(r#""path":"hunter2""#), "no setting `path`; there are folder"),
         ];
         let long = format!(r#""prefix":"hunter2{}""#, "x".repeat(58));
+        assert!(read(&with(&format!(r#""prefix":"{}""#, "x".repeat(64)))).is_ok());
+        let folder = |count: usize| read(&format!(r#"{{"folder":"{}"}}"#, "x".repeat(count)));
+        assert!(folder(1024).is_ok() && folder(1025).is_err());
         let recipient = [
             (with(r#""prefix":"""#), "setting `prefix`: expected 1 to 64"),
             (with(r#""prefix":"-hunter2""#), "setting `prefix`: expected"),

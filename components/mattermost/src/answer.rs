@@ -22,8 +22,6 @@ struct Object {
     id: String,
     #[serde(default)]
     root_id: String,
-    #[serde(default)]
-    status_code: u16,
 }
 
 impl Object {
@@ -31,9 +29,9 @@ impl Object {
         serde_json::from_slice(&answer.body).unwrap_or_default()
     }
 
-    /// The word for what went wrong; empty where this is no error of Mattermost.
+    /// The word for what went wrong, which has dots; empty where this is no error of Mattermost.
     fn error(&self) -> &str {
-        if self.status_code != 0 || self.id.contains('.') { &self.id } else { "" }
+        if self.id.contains('.') { &self.id } else { "" }
     }
 }
 

@@ -241,6 +241,11 @@ mod tests {
             format!(r#"{{"links":[{}]}}"#, vec![r#"{"href":"https://h"}"#; count].join(","))
         };
         assert!(read(&links(10)).is_ok() && read(&links(11)).is_err());
+        let link = |bytes: usize| {
+            let href = format!("https://h/{}", "x".repeat(bytes - "https://h/".len()));
+            read(&format!(r#"{{"links":[{{"href":"{href}"}}],"images":[{{"src":"{href}"}}]}}"#))
+        };
+        assert!(link(2048).is_ok() && link(2049).is_err());
     }
 
     #[test]

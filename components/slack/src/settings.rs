@@ -319,6 +319,14 @@ mod tests {
         let many: Vec<_> = (10..21).map(|at| format!("U{at}")).collect();
         let many: Vec<_> = many.iter().map(String::as_str).collect();
         assert!(read(&ids(&many[1..])).is_ok());
+        let bot = |name: &str, value: String| {
+            let set = [("mode", "bot"), ("api_base", "https://h"), (name, &value)];
+            read(&Value::from_iter(set).to_string())
+        };
+        let name = |count: usize| "x".repeat(count);
+        assert!(bot("channel", name(80)).is_ok() && bot("channel", name(81)).is_err());
+        let emoji = |count: usize| format!(":{}:", name(count));
+        assert!(bot("icon_emoji", emoji(100)).is_ok() && bot("icon_emoji", emoji(101)).is_err());
         let recipient = [
             (r#"{"mention":"U0HUNTER2"}"#.into(), "setting `mention`: expected a list"),
             (r#"{"mention":[7]}"#.into(), "setting `mention`: expected"),

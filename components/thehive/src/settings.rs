@@ -132,7 +132,7 @@ pub(crate) fn read(text: &str) -> Result<Settings, Fault> {
     let severity = given.number("severity", of, 1..=4)?;
     let expected = "a text of 1 to 128 characters in one line";
     let tags = given.texts("tags", of, LIST_MAX, expected, |tag| {
-        (1..=TAG_MAX).contains(&tag.encode_utf16().count()) && !tag.contains(char::is_control)
+        (1..=TAG_MAX).contains(&tag.chars().count()) && !tag.contains(char::is_control)
     })?;
     let case_template = given.text("case_template", of, 1..=NAME_MAX)?;
     let custom_fields = given.take("custom_fields", of, custom_fields)?;
@@ -270,6 +270,34 @@ mod tests {
                 assert!(fault.detail.contains(expected), "{text}: {}", fault.detail);
                 assert!(!fault.detail.contains("hunter2"), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn lists_and_texts_are_taken_at_their_bounds_and_not_past_them() {
+        let x = |count: usize| "x".repeat(count);
+        let names = |count: usize| (0..count).map(|at| format!("n{at}"));
+        let fields = |count: usize| Value::from_iter(names(count).map(|name| (name, 1)));
+        let url = |bytes: usize| format!("https://h/{}", x(bytes - "https://h/".len()));
+        let mail = |bytes: usize| format!("{}@h", x(bytes - "@h".len()));
+        let table = [
+            // setting, good, bad
+            ("tags", Value::from_iter(names(20)), Value::from_iter(names(21))),
+            ("tags", ["\u{1f514}".repeat(128)].into(), ["\u{1f514}".repeat(129)].into()),
+            ("custom_fields", fields(20), fields(21)),
+            ("custom_fields", Value::from_iter([(x(128), 1)]), Value::from_iter([(x(129), 1)])),
+            (
+                "custom_fields",
+                Value::from_iter([("n", x(4096))]),
+                Value::from_iter([("n", x(4097))]),
+            ),
+            ("organisation", x(128).into(), x(129).into()),
+            ("observable_url", url(2048).into(), url(2049).into()),
+            ("observable_mail", mail(254).into(), mail(255).into()),
+        ];
+        for (name, good, bad) in table {
+            let read = |value: &Value| read(&serde_json::json!({ name: value }).to_string());
+            assert!(read(&good).is_ok() && read(&bad).is_err(), "{name}");
         }
     }
 

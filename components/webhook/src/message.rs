@@ -211,6 +211,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_split_in_order_by_count_and_by_size() {
+        let most = 256 * 1024;
         let table = [
             // max_alerts, bytes of each alert, expected members
             (10, vec![], vec![]),
@@ -218,9 +219,10 @@ mod tests {
             (1, vec![100, 100, 100], vec![vec![0], vec![1], vec![2]]),
             (2, vec![100, 100, 100], vec![vec![0, 1], vec![2]]),
             (3, vec![100, 100, 100], vec![vec![0, 1, 2]]),
-            (9, vec![100, BODY_BYTES_MAX, 100, 100], vec![vec![0], vec![1], vec![2, 3]]),
-            (9, vec![2 * BODY_BYTES_MAX, 100], vec![vec![0], vec![1]]),
-            (9, vec![BODY_BYTES_MAX / 2; 3], vec![vec![0, 1], vec![2]]),
+            (9, vec![100, most, 100, 100], vec![vec![0], vec![1], vec![2, 3]]),
+            (9, vec![2 * most, 100], vec![vec![0], vec![1]]),
+            (9, vec![most / 2; 3], vec![vec![0, 1], vec![2]]),
+            (9, vec![most / 2, most / 2 + 1], vec![vec![0], vec![1]]),
         ];
         for (max, sizes, expected) in table {
             let subjects: Vec<_> = sizes.iter().map(|bytes| of_ntopng(*bytes)).collect();
@@ -313,7 +315,10 @@ mod tests {
     }
 
     fn packed(subjects: &[Subject], text: &str) -> Formatted {
-        pack(subjects, &context(text), &settings::read(text).expect("settings"))
+        let formatted = pack(subjects, &context(text), &settings::read(text).expect("settings"));
+        let is_known = |one: &Message| one.repeat_safe_ms > 0;
+        assert!(!formatted.messages.iter().any(is_known), "that is the receiver's own business");
+        formatted
     }
 
     fn context(text: &str) -> Context {

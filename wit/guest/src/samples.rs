@@ -148,6 +148,15 @@ pub fn assert_equal_anywhere(
     assert_ne!(batch[0].0, alone.0, "what differs");
 }
 
+/// What `told` says of a text of so many characters is whole as long as it counts as `max`, and cut
+/// to fit, with an ellipsis, where there is one more.
+pub fn assert_cut_past(max: usize, units: fn(&str) -> usize, told: impl Fn(usize) -> String) {
+    let others = units(&told(1)) - 1;
+    let (whole, cut) = (told(max - others), told(max - others + 1));
+    assert!(units(&whole) == max && !whole.contains('\u{2026}'), "{max}: {whole}");
+    assert!(units(&cut) <= max && cut.contains('\u{2026}'), "{max}: {cut}");
+}
+
 /// What a message says of its one alert: all of it.
 pub fn whole(message: &Message) -> Vec<Vec<u8>> {
     vec![message.body.clone()]

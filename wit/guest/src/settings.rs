@@ -191,7 +191,8 @@ fn is_url(url: &str, schemes: &[&str]) -> bool {
         })
 }
 
-/// For the tests of components: what the schemas have and what is read are the same settings.
+/// For the tests of components: what the schemas have and what is read are the same settings, and
+/// numbers and texts have the same bounds.
 ///
 /// `read`: a component's reading of its settings, told by what it says of an unknown one.
 pub fn assert_schemas_name_what_is_read<T>(
@@ -202,7 +203,10 @@ pub fn assert_schemas_name_what_is_read<T>(
     for schema in schemas {
         let schema: Value = serde_json::from_str(schema).expect("a schema is JSON");
         assert_eq!(schema["additionalProperties"], false, "unknown settings are refused");
-        named.extend(schema["properties"].as_object().expect("properties").keys().cloned());
+        for (name, property) in schema["properties"].as_object().expect("properties") {
+            assert_bounds(name, property, &read);
+            named.push(name.clone());
+        }
     }
     let Err(fault) = read(r#"{"no such setting":1}"#) else { panic!("it takes any setting") };
     let read = fault.detail.rsplit("there are ").next().expect("a list").split(", ");
@@ -211,6 +215,29 @@ pub fn assert_schemas_name_what_is_read<T>(
     named.dedup();
     read.sort();
     assert_eq!(read, named);
+}
+
+/// At its bounds a value is taken, and one past them it is not. Not here: texts of some form, and
+/// secrets, of which `read` is given placeholders.
+fn assert_bounds<T>(name: &str, property: &Value, read: &impl Fn(&str) -> Result<T, Fault>) {
+    let is_taken = |value: Value| {
+        let fault = read(&serde_json::json!({ name: value }).to_string()).err();
+        fault.is_none_or(|fault| !fault.detail.contains(&format!("`{name}`: expected")))
+    };
+    let text = |chars| "\u{e9}".repeat(usize::try_from(chars).expect("a length")).into();
+    let has_form =
+        ["pattern", "format", "writeOnly"].iter().any(|one| property[one] != Value::Null);
+    let kinds: [(_, _, &dyn Fn(i64) -> Value); 4] = [
+        ("minimum", -1, &Value::from),
+        ("maximum", 1, &Value::from),
+        ("minLength", -1, &text),
+        ("maxLength", 1, &text),
+    ];
+    for (bound, step, value) in kinds {
+        let Some(at) = property[bound].as_i64().filter(|_| !has_form) else { continue };
+        assert!(is_taken(value(at)), "`{name}` of {bound} {at}");
+        assert!(!is_taken(value(at + step)), "`{name}` past {bound} {at}");
+    }
 }
 
 #[cfg(test)]

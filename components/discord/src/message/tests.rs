@@ -1,4 +1,7 @@
-use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, instant};
+use campanile_guest::discord_markdown::units;
+use campanile_guest::samples::{
+    alert, assert_cut_past, assert_equal_anywhere, context, filled, instant,
+};
 use campanile_guest::{Kind, Purpose};
 use serde_json::Value;
 
@@ -159,6 +162,23 @@ fn check(embeds: &[Value]) {
 }
 
 #[test]
+fn the_last_line_is_cut_past_400_characters_and_an_address_left_out_past_1000() {
+    let embed = |alert: Alert| only(&[alert], &context(), "{}")["embeds"][0].clone();
+    assert_cut_past(400, units, |count| {
+        let footer =
+            embed(Alert { producer: "x".repeat(count), ..alert() })["footer"]["text"].clone();
+        footer.as_str().expect("a text").to_owned()
+    });
+    let is_linked = |count: usize| {
+        let link = Some(format!("https://h/{}", "x".repeat(count)));
+        let text = embed(Alert { link, ..alert() })["description"].clone();
+        text.as_str().expect("a text").contains("[Open the alert](")
+    };
+    let room = 1000 - "[Open the alert](https://h/)".len();
+    assert!(is_linked(room) && !is_linked(room + 1));
+}
+
+#[test]
 fn an_alert_gives_the_same_embed_at_any_position() {
     let format = |subjects| Discord::format(subjects, context()).expect("formatted");
     let embeds = |message: &Message| {
@@ -189,7 +209,9 @@ fn format(alerts: &[Alert], context: &Context, settings: &str) -> Formatted {
     let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
     let context = Context { settings: settings.into(), ..context.clone() };
     assert!(settings::read(settings).is_ok(), "{settings}");
-    Discord::format(subjects.collect(), context).expect("formatted")
+    let formatted = Discord::format(subjects.collect(), context).expect("formatted");
+    assert!(formatted.messages.iter().all(|one| one.repeat_safe_ms == 0), "none is known again");
+    formatted
 }
 
 fn only(alerts: &[Alert], context: &Context, settings: &str) -> Value {

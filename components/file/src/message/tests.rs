@@ -44,6 +44,7 @@ fn alerts_go_together_in_order_as_far_as_they_fit() {
         (small, vec![32_768, 32_769], vec![vec![0], vec![1]]),
         (small, vec![9000, 70_000, 9000, 9000], vec![vec![0], vec![1], vec![2, 3]]),
         (r#""file_bytes_max":1048576"#, vec![131_072; 3], vec![vec![0, 1], vec![2]]),
+        (r#""file_bytes_max":1048576"#, vec![131_072, 131_073], vec![vec![0], vec![1]]),
     ];
     for (more, sizes, expected) in table {
         let subjects: Vec<_> = sizes.iter().map(|bytes| of(*bytes)).collect();

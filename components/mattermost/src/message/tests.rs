@@ -1,5 +1,7 @@
 use campanile_guest::Kind;
-use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, whole};
+use campanile_guest::samples::{
+    alert, assert_cut_past, assert_equal_anywhere, context, filled, whole,
+};
 use serde_json::Value;
 
 use super::*;
@@ -47,12 +49,42 @@ fn whatever_an_alert_holds_it_comes_out_as_text_within_every_limit() {
                     }
                 }
                 let footer = attachment["footer"].as_str().expect("a footer");
-                assert!(footer.chars().count() <= FOOTER_MAX);
+                assert!(footer.chars().count() <= 300);
                 let keys = body.as_object().expect("an object").len();
                 assert_eq!(keys, if mode == "rest" { 3 } else { 2 }, "no key from an alert");
             }
         }
     }
+}
+
+#[test]
+fn what_stands_beside_the_text_is_whole_at_its_bound_and_cut_past_it() {
+    type Put = fn(&mut Alert, String);
+    let table: [(&str, usize, Put); 4] = [
+        ("/fields/0/value", 300, |alert, text| alert.entity_value = text),
+        ("/fields/1/value", 600, |alert, text| alert.labels = vec![("a".into(), text)]),
+        ("/footer", 300, |alert, text| alert.producer = text),
+        ("/fallback", 400, |alert, text| alert.title = text),
+    ];
+    for (place, max, put) in table {
+        assert_cut_past(
+            max,
+            |text| text.chars().count(),
+            |count| {
+                let mut alert = Alert { text: String::new(), ..alert() };
+                put(&mut alert, "x".repeat(count));
+                let body = told(&alert, "incoming_webhook");
+                let text = body["attachments"][0].pointer(place).and_then(Value::as_str);
+                text.expect(place).to_owned()
+            },
+        );
+    }
+    let is_short = |count: usize| {
+        let alert = Alert { labels: vec![], entity_value: "x".repeat(count), ..alert() };
+        told(&alert, "incoming_webhook")["attachments"][0]["fields"][0]["short"] == true
+    };
+    let room = 40 - "disk ".len();
+    assert!(is_short(room) && !is_short(room + 1));
 }
 
 #[test]
@@ -99,7 +131,7 @@ fn an_address_that_is_no_link_is_left_out() {
     };
     assert_eq!(link("https://h/?a=1&b"), Some("https://h/?a=1&b".into()));
     assert_eq!(link("javascript:alert(1)"), None);
-    let room = LINK_MAX - "https://h/".len();
+    let room = 1000 - "https://h/".len();
     assert!(link(&format!("https://h/{}", "x".repeat(room))).is_some());
     assert_eq!(link(&format!("https://h/{}", "x".repeat(room + 1))), None);
 }

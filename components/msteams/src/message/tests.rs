@@ -1,4 +1,6 @@
-use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, instant, whole};
+use campanile_guest::samples::{
+    alert, assert_cut_past, assert_equal_anywhere, context, filled, instant, whole,
+};
 use campanile_guest::{Kind, Severity};
 use serde_json::Value;
 
@@ -107,14 +109,41 @@ fn a_body_at_the_bound_is_whole_and_one_past_it_is_shortened() {
         alert.link = Some(format!("https://h/{}", "x".repeat(link)));
         told(&alert, "{}")
     };
-    let room = BODY_BYTES_MAX - with(0).body.len();
+    let room = 20_000 - with(0).body.len();
     assert!(room < 1990, "{room}");
     let fits = with(room);
-    assert_eq!(fits.body.len(), BODY_BYTES_MAX);
+    assert_eq!(fits.body.len(), 20_000);
     assert_eq!(text_of(&fits), "\u{4e2d}".repeat(4000));
     let cut = with(room + 1);
-    assert!(cut.body.len() < BODY_BYTES_MAX);
+    assert!(cut.body.len() < 20_000);
     assert_eq!(text_of(&cut), format!("{}\u{2026}", "\u{4e2d}".repeat(1499)));
+}
+
+#[test]
+fn each_part_of_a_card_is_whole_at_its_bound_and_cut_past_it() {
+    type Put = fn(&mut Alert, String);
+    let table: [(&str, usize, usize, Put); 5] = [
+        // where, the bounds in a card of one alert and of two, and what is put there
+        ("0/text", 300, 300, |alert, text| alert.title = text),
+        ("1/text", 4000, 600, |alert, text| alert.text = text),
+        ("2/facts/0/value", 500, 200, |alert, text| alert.entity_value = text),
+        ("3/text", 150, 150, |alert, text| alert.producer = text),
+        ("4/text", 1000, 200, |alert, text| alert.labels = vec![("a".into(), text)]),
+    ];
+    let units = |text: &str| text.encode_utf16().count();
+    for (place, alone, beside, put) in table {
+        for (frame, max, count_of_alerts) in [("/body", alone, 1), ("/body/1/items", beside, 2)] {
+            assert_cut_past(max, units, |count| {
+                let mut alerts = vec![alert(); count_of_alerts];
+                put(&mut alerts[0], "x".repeat(count));
+                let card = card(&tell(&alerts, "{}").messages.remove(0));
+                let text = card.pointer(&format!("{frame}/{place}")).and_then(Value::as_str);
+                // Of the line of origins the producer's.
+                let mut text = text.expect(place).split(" \u{b7} ");
+                text.nth(if place == "3/text" { 2 } else { 0 }).expect(place).to_owned()
+            });
+        }
+    }
 }
 
 #[test]
@@ -215,7 +244,7 @@ fn equal_alerts_give_equal_bytes_at_any_position() {
 
 /// Within the bound; no text can be read as a mention, a link or a format.
 fn check(message: &Message) {
-    assert!(message.body.len() <= BODY_BYTES_MAX, "{}", message.body.len());
+    assert!(message.body.len() <= 20_000, "{}", message.body.len());
     let card = card(message);
     assert_eq!(card.as_object().map(|card| card.len() <= 7), Some(true), "no key from an alert");
     let mut texts = vec![];
@@ -273,5 +302,7 @@ fn tell(alerts: &[Alert], text: &str) -> Formatted {
     settings::read(text).expect("settings");
     let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
     let context = Context { settings: text.into(), ..context() };
-    Teams::format(subjects.collect(), context).expect("messages")
+    let formatted = Teams::format(subjects.collect(), context).expect("messages");
+    assert!(formatted.messages.iter().all(|one| one.repeat_safe_ms == 0), "none is known again");
+    formatted
 }

@@ -78,9 +78,11 @@ fn an_event_at_the_bound_is_whole_and_one_past_it_loses_its_details_but_not_its_
         alert.annotations = vec![("a".into(), "x".repeat(count))];
         message(&alert, "{}").body
     };
-    let room = EVENT_BYTES_MAX - with(1).len() + 1;
+    // The key and what stands around it have 200 more.
+    let most = 512_000 - 200;
+    let room = most - with(1).len() + 1;
     let fits = with(room);
-    assert_eq!(fits.len(), EVENT_BYTES_MAX);
+    assert_eq!(fits.len(), most);
     let event: Value = serde_json::from_slice(&fits).expect("JSON");
     assert_eq!(event["payload"]["custom_details"]["score"], 210);
     let event: Value = serde_json::from_slice(&with(room + 1)).expect("JSON");
@@ -88,6 +90,40 @@ fn an_event_at_the_bound_is_whole_and_one_past_it_loses_its_details_but_not_its_
     assert_eq!(details.keys().collect::<Vec<_>>(), ["note"]);
     assert_eq!(event["links"][0]["href"], "https://h/");
     assert!(event["payload"]["summary"].as_str().is_some_and(|text| text.contains("Disk full")));
+}
+
+#[test]
+fn a_name_is_cut_past_255_characters_and_an_address_left_out_past_2048_bytes() {
+    type Put = fn(&mut Alert, String);
+    let table: [(&str, Put); 3] = [
+        ("source", |alert, text| alert.entity_value = text),
+        ("component", |alert, text| alert.interface_name = Some(text)),
+        ("class", |alert, text| alert.alert_type = text),
+    ];
+    for (name, put) in table {
+        samples::assert_cut_past(
+            255,
+            |text| text.encode_utf16().count(),
+            |count| {
+                let mut alert = alert();
+                put(&mut alert, "x".repeat(count));
+                told(&alert, "{}")["payload"][name].as_str().expect(name).to_owned()
+            },
+        );
+    }
+    let address = |bytes: usize| format!("https://h/{}", "x".repeat(bytes - "https://h/".len()));
+    let is_linked = |bytes| {
+        let alert = Alert { link: Some(address(bytes)), ..alert() };
+        told(&alert, "{}").get("links").is_some()
+    };
+    assert!(is_linked(2048) && !is_linked(2049));
+    let is_home = |bytes| {
+        let context = Context { instance_link: Some(address(bytes)), ..context() };
+        let settings = settings::read("{}").expect("settings");
+        let event = event::of(&alert(), &context, &settings);
+        serde_json::from_slice::<Value>(&event).expect("JSON").get("client_url").is_some()
+    };
+    assert!(is_home(2048) && !is_home(2049));
 }
 
 #[test]

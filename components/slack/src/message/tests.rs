@@ -268,11 +268,23 @@ fn an_address_that_is_no_link_is_left_out() {
     };
     let expected = "<https://h/?a=1&amp;b|Open the alert>";
     assert_eq!(section("https://h/?a=1&b").as_deref(), Some(expected));
-    let room = LINK_MAX - "<https://h/|Open the alert>".len();
+    let room = 2000 - "<https://h/|Open the alert>".len();
     let longest = section(&format!("https://h/{}", "x".repeat(room))).expect("a link");
     assert!(longest.ends_with("xx|Open the alert>"));
     assert_eq!(section(&format!("https://h/{}", "x".repeat(room + 1))), None);
     assert_eq!(section("javascript:alert(1)"), None);
+
+    let home = |count: usize| {
+        let address = format!("https://h/{}", "x".repeat(count));
+        let context = Context { instance_link: Some(address), ..context() };
+        let subject = Subject { alert: alert(), previous: None };
+        let settings = settings::read("{}").expect("settings");
+        let body = tell(0, &subject, &context, &settings).expect("a message").body;
+        let body: Value = serde_json::from_slice(&body).expect("JSON");
+        body["attachments"][0]["blocks"][2]["elements"][3]["type"].clone()
+    };
+    let room = 1000 - "<https://h/|tower>".len();
+    assert_eq!((home(room), home(room + 1)), ("mrkdwn".into(), "plain_text".into()));
 }
 
 /// Every text object in a block.
@@ -298,5 +310,6 @@ fn told(alert: &Alert, text: &str) -> Value {
     let subject = Subject { alert: alert.clone(), previous: None };
     let message = tell(0, &subject, &context(), &settings).expect("a message");
     assert!(message.summary.chars().count() <= SUMMARY_CHARS_MAX);
+    assert_eq!(message.repeat_safe_ms, 0, "it is not known again");
     serde_json::from_slice(&message.body).expect("JSON")
 }

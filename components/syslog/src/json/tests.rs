@@ -28,6 +28,10 @@ fn what_is_optional_goes_first_and_texts_are_shortened_last() {
     // A byte of the message takes six here.
     assert!(read(600).is_some());
     assert_eq!(read(200), None);
+    let of = |count: usize| serde_json::json!({ "a": "x".repeat(count) }).to_string();
+    assert_eq!(shorter(&of(64), of(64).len() - 1), None);
+    let shortened = serde_json::json!({ "a": "x".repeat(61) + "\u{2026}" }).to_string();
+    assert_eq!(shorter(&of(65), of(65).len() - 1), Some(shortened));
     assert_eq!(shorter("[1]", 100), None);
     assert_eq!(shorter("no JSON", 100), None);
 }

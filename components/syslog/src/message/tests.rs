@@ -118,6 +118,39 @@ fn a_text_is_cut_by_one_byte_too_many_and_not_before() {
 }
 
 #[test]
+fn a_part_and_a_text_for_checkmk_have_bounds_of_their_own() {
+    let title = |count: usize| Alert { title: "x".repeat(count), ..alert() };
+    samples::assert_cut_past(256, str::len, |count| {
+        let line = text::guide(&title(count), &context());
+        line.split("][").nth(2).expect("a type").to_owned()
+    });
+    let checkmk = |bytes_max: usize, count: usize| {
+        let settings = settings_of("udp://h:1", "checkmk", bytes_max);
+        one(&title(count), &context(), &settings).expect("fits")
+    };
+    samples::assert_cut_past(512, str::len, |count| {
+        let One { bytes, text_at } = checkmk(4096, count);
+        bytes[text_at..].to_owned()
+    });
+    // Where the two do not fit, the comment has this much.
+    let bytes = checkmk(480, 1000).bytes;
+    let (_, comment) = bytes.split_once(" comment=\"").expect("a comment");
+    assert_eq!(comment.find('"'), Some(64), "{bytes}");
+}
+
+#[test]
+fn structured_data_goes_where_less_than_128_bytes_were_left_for_the_text() {
+    let alert = Alert { link: Some(format!("https://h/{}", "x".repeat(400))), ..alert() };
+    let head = |bytes_max: usize| {
+        let settings = settings_of("udp://h:1", "text", bytes_max);
+        head_with_data(&alert, &context(), &settings)
+    };
+    // But for the blank behind it.
+    let whole = head(4096).len() - 1;
+    assert!(head(whole + 128).contains("[a@1 ") && !head(whole + 127).contains("[a@1 "));
+}
+
+#[test]
 fn an_alert_has_the_same_bytes_wherever_it_stands() {
     let subject =
         |text: &str| Subject { alert: Alert { text: text.into(), ..alert() }, previous: None };
@@ -133,6 +166,7 @@ fn an_alert_has_the_same_bytes_wherever_it_stands() {
             let bodies = |subjects: &[Subject]| {
                 let made = tell(subjects, &context(), &settings);
                 assert!(made.rejected.is_empty());
+                assert!(made.messages.iter().all(|one| one.repeat_safe_ms == 0));
                 made.messages.into_iter().map(|one| one.body).collect::<Vec<_>>()
             };
             let alone = [bodies(from_ref(&first)), bodies(from_ref(&second))].concat();
@@ -150,9 +184,24 @@ fn one_write_has_a_bound() {
     let made = tell(&vec![long; 9], &context(), &settings);
     let counts: Vec<_> = made.messages.iter().map(|one| one.alerts.len()).collect();
     assert_eq!(counts, [4, 4, 1]);
-    assert!(made.messages.iter().all(|one| one.body.len() <= WRITE_BYTES_MAX));
     assert_eq!(made.messages[2].alerts, [8]);
     assert!(made.messages[0].summary.ends_with(" (and 3 more)"));
+
+    let of = |bytes: usize| Subject {
+        alert: Alert { text: "x".repeat(bytes), ..alert() },
+        previous: None,
+    };
+    let bodies = |last: usize| -> Vec<usize> {
+        let made = tell(
+            &[of(60_000), of(60_000), of(60_000), of(60_000), of(last)],
+            &context(),
+            &settings,
+        );
+        made.messages.iter().map(|one| one.body.len()).collect()
+    };
+    let room = 256 * 1024 - bodies(1)[0] + 1;
+    assert_eq!(bodies(room), [256 * 1024]);
+    assert_eq!(bodies(room + 1).len(), 2);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use campanile_guest::Kind;
-use campanile_guest::samples::{alert, assert_equal_anywhere, context, filled, whole};
+use campanile_guest::samples::{
+    alert, assert_cut_past, assert_equal_anywhere, context, filled, whole,
+};
 use serde_json::Value;
 
 use super::*;
@@ -124,6 +126,35 @@ fn what_the_producer_wrote_makes_room_for_all_else() {
         assert!(text.ends_with("<a href=\"https://h/\">Open the alert</a>"), "{size}");
         let is_cut = text.contains("x\u{2026}</pre>");
         assert_eq!(is_cut, html::units(text) == TEXT_MAX && size > 3000, "{size}");
+    }
+}
+
+#[test]
+fn what_stands_beside_the_text_is_whole_at_its_bound_and_cut_or_left_out_past_it() {
+    let shown = |alert: &Alert, mode: &str| {
+        let body = told(alert, &format!(r#"{{"parse_mode":"{mode}"}}"#));
+        html::shown(body["text"].as_str().expect("a text"), TEXT_MAX)
+    };
+    let last = |alert: &Alert, begin: &str| {
+        let shown = shown(alert, "HTML");
+        let (_, last) = shown.rsplit_once(begin).expect(begin);
+        last.split([',', '\n']).next().unwrap_or_default().to_owned()
+    };
+    let units = |text: &str| text.encode_utf16().count();
+    assert_cut_past(500, units, |count| {
+        last(&Alert { labels: vec![("a".into(), "x".repeat(count))], ..alert() }, "Labels ")
+    });
+    assert_cut_past(100, units, |count| {
+        last(&Alert { producer: "x".repeat(count), ..alert() }, "score 210, ")
+    });
+    let tag = "<a href=\"https://h/\">Open the alert</a>";
+    for (mode, max) in [("HTML", 2000), ("none", 1000)] {
+        let is_linked = |count: usize| {
+            let link = Some(format!("https://h/{}", "x".repeat(count)));
+            shown(&Alert { link, ..alert() }, mode).ends_with("Open the alert")
+        };
+        let room = max - tag.len();
+        assert!(is_linked(room) && !is_linked(room + 1), "{mode}");
     }
 }
 

@@ -1,5 +1,5 @@
 use campanile_guest::samples::{
-    alert, assert_equal_anywhere, context, filled, instant, party, whole,
+    alert, assert_cut_past, assert_equal_anywhere, context, filled, instant, party, whole,
 };
 use campanile_guest::{Instant, Kind, Party};
 
@@ -110,6 +110,29 @@ fn a_text_that_fits_is_whole_and_one_past_it_is_cut_to_fit() {
 }
 
 #[test]
+fn a_value_and_the_labels_are_cut_past_their_bounds_and_an_observable_is_left_out() {
+    let units = |text: &str| text.encode_utf16().count();
+    let line = |alert: &Alert, begin: &str, end: &str| {
+        let body = told(alert, "{}");
+        let text = body["description"].as_str().expect("a text");
+        let (_, behind) = text.split_once(begin).expect(begin);
+        behind.split(end).next().unwrap_or_default().to_owned()
+    };
+    assert_cut_past(1000, units, |count| {
+        line(&Alert { producer: "x".repeat(count), ..alert() }, "| Producer | ", " |\n")
+    });
+    assert_cut_past(20_000, units, |count| {
+        line(&Alert { labels: vec![("a".into(), "x".repeat(count))], ..alert() }, "Labels: ", "\n")
+    });
+    let is_observed = |bytes: usize| {
+        let mut alert = alert();
+        alert.host = Some(party(&"x".repeat(bytes)));
+        told(&alert, "{}")["observables"].as_array().is_some_and(|list| !list.is_empty())
+    };
+    assert!(is_observed(4096) && !is_observed(4097));
+}
+
+#[test]
 fn tags_and_observables_are_there_once() {
     let mut alert = alert();
     (alert.category, alert.alert_type) = ("system".into(), "system".into());
@@ -206,7 +229,9 @@ fn told(alert: &Alert, text: &str) -> Value {
 }
 
 fn message_of(alert: &Alert, previous: Option<&str>, text: &str) -> Message {
-    tell(alert, previous, text).messages.remove(0)
+    let message = tell(alert, previous, text).messages.remove(0);
+    assert_eq!(message.repeat_safe_ms, u32::MAX);
+    message
 }
 
 fn tell(alert: &Alert, previous: Option<&str>, text: &str) -> Formatted {

@@ -157,7 +157,9 @@ fn a_section_does_not_depend_on_where_it_stands() {
 fn format(alerts: &[Alert], context: &Context, settings: &str) -> Formatted {
     let subjects = alerts.iter().map(|alert| Subject { alert: alert.clone(), previous: None });
     let context = Context { settings: settings.into(), ..context.clone() };
-    Wechat::format(subjects.collect(), context).expect("formatted")
+    let formatted = Wechat::format(subjects.collect(), context).expect("formatted");
+    assert!(formatted.messages.iter().all(|one| one.repeat_safe_ms == 0), "none is known again");
+    formatted
 }
 
 fn only(alerts: &[Alert], settings: &str) -> String {
