@@ -34,7 +34,7 @@ use crate::records::{Records, granted};
 use crate::roster::{Kinds, Roster};
 use crate::runtime::RuntimeError;
 use crate::store::{Store, StoreError};
-use crate::telemetry::Metrics;
+use crate::telemetry::{BansPrevented, Metrics};
 use crate::tenant::tokens::{TokenError, Tokens};
 use crate::trial::Trial;
 use crate::vault::VaultError;
@@ -60,7 +60,8 @@ pub async fn serve(
     let links = Links::default();
     let (compilers, mut talking) = monitor.talk(links.clone()).map_err(AppError::Monitor)?;
     let parts = build::parts(&config, egress, compilers)?;
-    let natives = links.kinds(&natives, &parts.spared());
+    let prevented = BansPrevented::default();
+    let natives = links.kinds(&natives, &parts.spared(), &prevented);
     let store = Store::open(&config.data_dir, Arc::clone(&clock), build::store_limits(&config))?;
     let kinds = build::kinds(&config, &parts, natives, &store).await?;
     let (runtime, catalog) = (Arc::clone(&parts.runtime), Arc::clone(kinds.catalog()));
@@ -76,6 +77,7 @@ pub async fn serve(
     let roster = Roster::open(&store, &queue, kinds, vault.clone()).await?;
     let mut metrics = Metrics::new(catalog.kinds().iter().map(|kind| kind.name.as_str()));
     metrics.show_limits(runtime.limit_hits());
+    metrics.show_bans_prevented(&prevented);
     let metrics = Arc::new(metrics);
     let gate = build::gate(&config, &parts);
     let access = build::access_tokens(&gate, &roster);

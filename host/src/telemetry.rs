@@ -4,6 +4,7 @@
 //! senders write.
 
 mod limit;
+mod prevented;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +24,7 @@ use crate::dispatch::guard::Level;
 use crate::queue::QueueStats;
 
 pub use limit::{Limit, LimitHits};
+pub use prevented::BansPrevented;
 
 /// Media type of [`Metrics::text`].
 pub const METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -115,6 +117,11 @@ impl Metrics {
     /// Shows what `hits` counts, here and elsewhere.
     pub fn show_limits(&mut self, hits: &LimitHits) {
         hits.register(&mut self.registry);
+    }
+
+    /// Shows what `prevented` counts.
+    pub fn show_bans_prevented(&mut self, prevented: &BansPrevented) {
+        prevented.register(&mut self.registry);
     }
 
     /// `count` alerts were taken in through the door of `producer`.

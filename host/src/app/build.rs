@@ -29,7 +29,7 @@ use crate::roster::{Approvals, Installed, Kinds, Roster, State, component_row};
 use crate::runtime::native::Natives;
 use crate::runtime::{self, Catalog, ComponentHash, Kept, Limits, Runtime, Withheld, Withholding};
 use crate::store::{Store, StoreLimits};
-use crate::telemetry::LimitHits;
+use crate::telemetry::{BansPrevented, LimitHits};
 use crate::vault::{KeyFound, Vault};
 
 /// Instances beside those that deliver: a preview, a description.
@@ -143,7 +143,7 @@ pub(super) async fn kinds_alone(config: &Config, compilers: Compilers) -> Result
     let catalog = Catalog::load(&parts.runtime, &config.components_dir).await?;
     let owner = rustix::process::geteuid().as_raw();
     let on = Policies::read(&config.process.policy, owner)?.on();
-    let natives = Links::default().kinds(&on, &parts.spared());
+    let natives = Links::default().kinds(&on, &parts.spared(), &BansPrevented::default());
     let catalog = catalog.with_natives(&parts.runtime, natives);
     let kinds = Kinds::new(Arc::new(catalog), parts.site).with_egress(parts.egress);
     Ok(kinds.with_doors(parts.net, parts.files))

@@ -59,11 +59,7 @@ pub(super) async fn run(
             if common.json {
                 return Ok(output::json(out, &body)?);
             }
-            table(out, &body["bans"], None)?;
-            if body["more"] == true {
-                writeln!(out, "... and older ones")?;
-            }
-            Ok(())
+            Ok(listed(out, &body, None)?)
         }
         BansCommand::Undo(args) => undo(&args, common, out).await,
     }
@@ -85,7 +81,7 @@ async fn undo(
         let body = bans(&client, since_ms).await?;
         // Who reads JSON off stdout is still asked in words.
         let mut words = io::stderr();
-        table(&mut words, &body["bans"], args.jail.as_deref())?;
+        listed(&mut words, &body, args.jail.as_deref())?;
         if !confirmed(&mut words)? {
             return Err(Failure::says(Exit::Failed, "no ban is lifted"));
         }
@@ -120,6 +116,15 @@ async fn undo(
         format!("{address} in {jail}: {}", plain(&cell(&one["detail"])))
     });
     Err(Failure::says(Exit::Failed, told.collect::<Vec<_>>().join("\n")))
+}
+
+/// `jail`: those in this one.
+fn listed(out: &mut dyn Write, body: &Value, jail: Option<&str>) -> io::Result<()> {
+    table(out, &body["bans"], jail)?;
+    if body["more"] == true {
+        writeln!(out, "... and older ones")?;
+    }
+    Ok(())
 }
 
 fn table(out: &mut dyn Write, bans: &Value, jail: Option<&str>) -> io::Result<()> {

@@ -22,6 +22,7 @@ use super::owned::{self, NotOwned};
 use super::shell::{self, Launcher, Shell, kind::ShellKind, policy::ShellTable};
 use crate::config::{List, Problem, expectation, position, syntax_found};
 use crate::runtime::native::{NativeKind, Natives};
+use crate::telemetry::BansPrevented;
 
 /// Largest policy, in bytes.
 const POLICY_BYTES_MAX: u64 = 256 << 10;
@@ -77,7 +78,12 @@ impl Links {
     }
 
     /// The kinds that the engine has. `on`: those that the policy turns on.
-    pub fn kinds(&self, on: &[Native], spared: &Arc<dyn Spared>) -> Natives {
+    pub fn kinds(
+        &self,
+        on: &[Native],
+        spared: &Arc<dyn Spared>,
+        prevented: &BansPrevented,
+    ) -> Natives {
         let mut natives = Natives::default();
         for native in Native::ALL {
             if !on.contains(&native) {
@@ -87,7 +93,11 @@ impl Links {
             let link = self.link(native).clone();
             natives.on.push(match native {
                 Native::Shell => Arc::new(ShellKind { link }) as Arc<dyn NativeKind>,
-                Native::Fail2ban => Arc::new(Fail2banKind { link, spared: Arc::clone(spared) }),
+                Native::Fail2ban => Arc::new(Fail2banKind {
+                    link,
+                    spared: Arc::clone(spared),
+                    prevented: prevented.clone(),
+                }),
             });
         }
         natives

@@ -1,12 +1,15 @@
 //! From an alert of ntopng to a ban by a real Fail2Ban, and back.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use campanile_tests::alerts::{envelope, flow, host};
 use campanile_tests::client::Ask;
 use campanile_tests::engine::{Engine, accepted};
-use campanile_tests::peers::fail2ban::Fail2ban;
-use campanile_tests::site::Site;
+use campanile_tests::peers::{self, fail2ban::Fail2ban};
+use campanile_tests::site::{Site, engine_user};
+use rustix::process::Gid;
+use rustix::thread::set_thread_groups;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -73,6 +76,15 @@ async fn one_attacker_is_banned_and_whoever_must_not_be_is_not() {
     // Who sends alerts here; the helper would not either.
     let own = ended(&engine, &attack("127.0.0.1")).await;
     is_skipped(&own, "127.0.0.1 is never banned: ");
+    let metrics = engine.get("/metrics").await.text();
+    // The first by the helper's rule, the second by one of the engine's.
+    let counted: Vec<_> = metrics
+        .lines()
+        .filter(|line| line.starts_with("campanile_bans_prevented_total{"))
+        .collect();
+    let by_policy = r#"campanile_bans_prevented_total{rule="never-ban"} 1"#;
+    assert!(counted.len() == 2 && counted.contains(&by_policy), "{counted:?}");
+    assert!(counted.iter().all(|line| line.ends_with(" 1")), "{counted:?}");
     assert_eq!(server.acted_yet(), [] as [&str; 0]);
 
     let banned = ended(&engine, &attack(ATTACKER)).await;
@@ -195,12 +207,19 @@ async fn name_servers_are_read_anew_for_each_ban_also_from_a_file_that_was_repla
         fs::rename(new, etc.join("resolv.conf")).unwrap();
     };
     replace("198.51.100.53");
-    let mount = format!("mount --bind '{}' /etc && exec \"$@\"", etc.display());
+    // Another that only systemd-resolved knows, to whose folder no link leads.
+    let mount = format!(
+        "mount --bind '{}' /etc && mount -t tmpfs none /run && mkdir -p /run/systemd/resolve && \
+         echo 'nameserver 198.51.100.52' >/run/systemd/resolve/resolv.conf && exec \"$@\"",
+        etc.display()
+    );
     let site = with_wall(site, &json!({}), &json!({}));
     let site = site.behind(&["unshare", "--mount", "sh", "-c", &mount, "sh"]);
     let engine = site.start().await;
-    let attacked = ended(&engine, &attack("198.51.100.53")).await;
-    is_skipped(&attacked, "198.51.100.53 is never banned: name-server");
+    for name_server in ["198.51.100.52", "198.51.100.53"] {
+        let attacked = ended(&engine, &attack(name_server)).await;
+        is_skipped(&attacked, &format!("{name_server} is never banned: name-server"));
+    }
 
     replace("198.51.100.54");
     let attacked = ended(&engine, &attack("198.51.100.54")).await;
@@ -208,4 +227,108 @@ async fn name_servers_are_read_anew_for_each_ban_also_from_a_file_that_was_repla
     let attacked = ended(&engine, &attack("198.51.100.53").replace("kiosk-7", "k")).await;
     assert_eq!(attacked["state"], "delivered", "{attacked}");
     assert_eq!(server.acted(1).await, ["ban 198.51.100.53"]);
+}
+
+/// Lines of a helper's `status` that are not as they are to be.
+fn kept(pid: u32, user: u32, is_filtered: bool) -> Vec<String> {
+    let (ids, none) = ([user; 4].map(|id| id.to_string()).join("\t"), "0".repeat(16));
+    let mut expected = vec![
+        ("Uid", ids.as_str()),
+        ("Gid", &ids),
+        ("CapInh", &none),
+        ("CapPrm", &none),
+        ("CapEff", &none),
+        ("CapAmb", &none),
+        ("NoNewPrivs", "1"),
+        ("Threads", "1"),
+    ];
+    if is_filtered {
+        expected.push(("Seccomp", "2"));
+    }
+    if user == 0 {
+        // A plain user's are not its to take, and it can do nothing with what is within.
+        expected.extend([("CapBnd", none.as_str()), ("Groups", "")]);
+    }
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let lines = status.lines().filter_map(|line| line.split_once(':'));
+    let found = |name: &str| lines.clone().find(|(it, _)| *it == name).map(|(_, text)| text.trim());
+    expected.retain(|(name, text)| found(name) != Some(text));
+    let told = |(name, text): (&str, &str)| format!("{name}: {:?}, not {text:?}", found(name));
+    expected.into_iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn the_helper_bans_with_nothing_left_of_the_rights_it_was_started_with() {
+    let Some((site, ground)) = Ground::new().await else { return };
+    let Some(server) = Fail2ban::start().await else { return };
+    // What is started here has a group that it is to give up.
+    set_thread_groups(&[Gid::from_raw(4)]).unwrap();
+    // As on a machine on which Fail2Ban is installed.
+    let installed = peers::find("fail2ban").unwrap();
+    let mount = format!(
+        "for at in usr etc; do mount -t overlay -o \"lowerdir={}/$at:/$at\" none /$at || exit; done; \
+         exec \"$@\"",
+        installed.display()
+    );
+    let site = with_wall(site, &json!({}), &json!({ "unban_on_release": true }));
+    let site = site.behind(&["unshare", "--mount", "sh", "-c", &mount, "sh"]);
+    // One that lies elsewhere, is run by what its first line looks for, and may start nothing beside it.
+    let other = ground.script("other.sh", "exit 0");
+    let client = ground.policy_path().with_file_name("client");
+    let text = format!(
+        "#!/usr/bin/env python3\nimport runpy, subprocess, sys\n\
+         for other in ['{}', '/usr/bin/true']:\n    \
+             try: sys.exit(subprocess.call([other]) + 9)\n    \
+             except PermissionError: pass\n\
+         runpy.run_path('/usr/bin/fail2ban-client', run_name='__main__')\n",
+        other.display()
+    );
+    fs::write(&client, text).unwrap();
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).unwrap();
+    let of_its_own = format!("mode = 'client'\nclient = {client:?}");
+    let table =
+        [(1, "mode = 'socket'", true), (2, "mode = 'client'", false), (3, &of_its_own, false)];
+    for (at, mode, is_filtered) in table {
+        ground.policy(&ground.bans(&server, mode));
+        let engine = site.start().await;
+        let banned = ended(&engine, &host(&format!("198.51.100.{at}"), "engage", 100)).await;
+        assert_eq!(banned["state"], "delivered", "{mode}: {banned}");
+        let pid = helper(&engine, "fail2ban").await;
+        assert_eq!(kept(pid, 0, is_filtered), [] as [&str; 0], "{mode}");
+        assert_eq!(fs::read(format!("/proc/{pid}/environ")).unwrap(), b"", "{mode}");
+
+        // The kernel forgets what it keeps of folders, where this machine lets it be told so.
+        let _ = fs::write("/proc/sys/vm/drop_caches", "2");
+        let banned = ended(&engine, &host(&format!("198.51.100.{at}0"), "engage", 100)).await;
+        assert_eq!(banned["state"], "delivered", "{mode}: {banned}");
+        let released = ended(&engine, &host(&format!("198.51.100.{at}"), "release", 100)).await;
+        assert_eq!(released["state"], "delivered", "{mode}: {released}");
+        let expected = [
+            format!("ban 198.51.100.{at}"),
+            format!("ban 198.51.100.{at}0"),
+            format!("unban 198.51.100.{at}"),
+        ];
+        assert_eq!(server.acted(3 * at).await[3 * (at - 1)..], expected, "{mode}");
+        assert_eq!(helper(&engine, "fail2ban").await, pid, "{mode}: it did not begin anew");
+        engine.terminate().await;
+    }
+}
+
+#[tokio::test]
+async fn a_helper_that_a_plain_user_started_has_nothing_of_it_but_the_user() {
+    let Some((site, ground)) = Ground::new().await else { return };
+    let Some(user) = engine_user() else {
+        return peers::skip("no other user reaches the target folder");
+    };
+    let state = ground.open("state");
+    ground
+        .policy(&format!("[fail2ban]\nenabled = true\njails = ['good']\nstate_dir = {state:?}\n"));
+    let site = with_wall(site.by_plain_user(), &json!({ "dry_run": true }), &json!({}));
+    let engine = site.start().await;
+    let dry = ended(&engine, &attack(ATTACKER)).await;
+    assert_eq!(dry["state"], "delivered", "{dry}");
+    let pid = helper(&engine, "fail2ban").await;
+    assert_eq!(kept(pid, user, true), [] as [&str; 0]);
+    let environ = fs::metadata(format!("/proc/{pid}/environ")).unwrap();
+    assert_eq!(environ.uid(), 0, "nobody but root looks into it");
 }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -16,7 +16,7 @@ use super::server::{Reply, Said};
 use crate::printable::printable;
 
 /// Where the program finds its interpreter.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// Longest output that is looked at.
 const OUTPUT_BYTES_MAX: u64 = 64 << 10;
 const ROOT: u32 = 0;
@@ -24,10 +24,8 @@ const ROOT: u32 = 0;
 /// Runs the program once. The caller bounds the time.
 #[expect(clippy::disallowed_methods, reason = "this folder is where processes are started")]
 pub(super) async fn ask(program: &Path, socket: Option<&Path>, command: Command<'_>) -> Reply {
-    if let Err(detail) = check(program) {
-        return Err((Trouble::Denied, detail));
-    }
-    let mut asked = std::process::Command::new(program);
+    let program = check(program).map_err(|detail| (Trouble::Denied, detail))?;
+    let mut asked = std::process::Command::new(&program);
     if let Some(socket) = socket {
         asked.arg("-s").arg(socket);
     }
@@ -45,8 +43,9 @@ pub(super) async fn ask(program: &Path, socket: Option<&Path>, command: Command<
     judge(status.code(), &String::from_utf8_lossy(&out), &String::from_utf8_lossy(&err))
 }
 
-/// Root's own, in folders that are root's own, so that nobody else can put another in its place.
-pub(super) fn check(program: &Path) -> Result<(), String> {
+/// Where it really lies, if it is root's own in folders that are root's own: nobody else can put another
+/// in its place. A link on the way could be another's, so it is run by this path.
+pub(super) fn check(program: &Path) -> Result<PathBuf, String> {
     let shown = program.display();
     let real = program.canonicalize().map_err(|error| format!("`{shown}`: {error}"))?;
     for part in real.ancestors() {
@@ -61,7 +60,7 @@ pub(super) fn check(program: &Path) -> Result<(), String> {
             ));
         }
     }
-    Ok(())
+    Ok(real)
 }
 
 /// The first of what comes; the rest is read and dropped, so that the program can end.
@@ -175,6 +174,11 @@ mod tests {
             set(folder.path(), of_folder);
             assert_eq!(check(&program).is_ok(), is_run, "{mode:o} {of_folder:o}");
         }
+        // It is run by the path without the link, which is another's.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&program, &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(1), None).unwrap();
+        assert_eq!(check(&link), Ok(program.canonicalize().unwrap()));
         std::os::unix::fs::chown(&program, Some(1), None).unwrap();
         assert!(check(&program).is_err());
     }

@@ -24,7 +24,7 @@ pub(in crate::privileged) fn look(policy: &Policy) -> Vec<Finding> {
         Way::Socket(path) => findings.extend(socket(path)),
         Way::Client(program, of) => {
             findings.push(match client::check(program) {
-                Ok(()) => {
+                Ok(_) => {
                     let found = format!("`{}` is root's alone; it was not run", program.display());
                     Finding::good("fail2ban.client", found)
                 }

@@ -8,11 +8,11 @@ use std::rc::Rc;
 
 use tokio::task::LocalSet;
 
-use super::ledger::Ledger;
+use super::ledger::{Key, Ledger};
 use super::never::NeverBan;
 use super::policy::Policy;
 use super::protocol::{
-    Answer, Ask, BanAsked, BanRecord, Command, Hello, JailName, Mode, Refusal, Trouble, UnbanAsked,
+    Answer, Ask, BanAsked, BanRecord, Command, JailName, Mode, Refusal, Trouble, UnbanAsked,
     address, is_plain,
 };
 use super::rate::Rate;
@@ -84,11 +84,11 @@ impl Helper {
             let expected = "reason and fingerprint: expected letters, digits and ` ._:-`";
             return Err(refused(Refusal::Malformed, expected));
         }
-        let saved = self.never.saves(address).map_err(|error| {
+        let rule = self.never.rule(address).map_err(|error| {
             helper_failed(&format!("cannot tell whether {address} is this machine's own: {error}"))
         })?;
-        if let Some((rule, saved)) = saved {
-            return Ok(Answer::Spared { rule: rule.name().to_owned(), saved });
+        if let Some(rule) = rule {
+            return Ok(Answer::Spared { rule: rule.name().to_owned() });
         }
         if asked.dry_run {
             return Ok(Answer::DryRun);
@@ -103,6 +103,7 @@ impl Helper {
                 return Ok(Answer::Banned { new: 0, ours: ours(&self.ledger.borrow()) });
             }
             Ok(0) | Err((Trouble::Other, _)) => {}
+            Err((Trouble::Broken, detail)) => return Err(failed((Trouble::Unasked, detail))),
             Err(trouble) => return Err(failed(trouble)),
         }
         let at_ms = self.clock.now_ms();
@@ -122,7 +123,7 @@ impl Helper {
             reason: asked.reason.clone(),
         };
         // Before, so that a crash after the ban leaves nothing that nobody could lift.
-        let noted = self.ledger.borrow_mut().note(&jail, address, &ban);
+        let noted = self.ledger.borrow_mut().note(ban);
         if let Err(error) = noted {
             self.rate.borrow_mut().give_back(at_ms);
             return Err(unwritten(&error));
@@ -179,10 +180,16 @@ impl Helper {
     }
 
     fn list(&self, since_ms: u64) -> Answer {
-        let mut ours = self.ledger.borrow().since(since_ms, None);
+        let (ours, more) = self.ours(since_ms, None);
+        Answer::Bans { bans: ours.into_iter().map(|(_, ban)| ban).collect(), more }
+    }
+
+    /// The newest, as many as are told at once, and whether there are more.
+    fn ours(&self, since_ms: u64, jail: Option<&JailName>) -> (Vec<(Key, BanRecord)>, bool) {
+        let mut ours = self.ledger.borrow().since(since_ms, jail);
         let more = ours.len() > BANS_TOLD_MAX;
         ours.truncate(BANS_TOLD_MAX);
-        Answer::Bans { bans: ours.into_iter().map(|(_, ban)| ban).collect(), more }
+        (ours, more)
     }
 
     async fn undo(&self, since_ms: u64, jail: Option<&str>) -> Result<Answer, Stopped> {
@@ -193,9 +200,7 @@ impl Helper {
         });
         let jail = jail.transpose()?;
         let turn = self.server.turn().await.map_err(failed)?;
-        let mut ours = self.ledger.borrow().since(since_ms, jail.as_ref());
-        let more = ours.len() > BANS_TOLD_MAX;
-        ours.truncate(BANS_TOLD_MAX);
+        let (ours, more) = self.ours(since_ms, jail.as_ref());
         let (mut lifted, mut gone, mut not) = (Vec::new(), 0, Vec::new());
         for ((jail, address), ban) in ours {
             match turn.count(Command::Unban(&jail, address)).await {
@@ -272,22 +277,9 @@ fn unwritten(error: &io::Error) -> Stopped {
 impl Verbs for Helper {
     type Ask = Ask;
     type Answer = Answer;
-    type Hello = Hello;
+    type Hello = ();
 
-    fn hello(&self) -> Hello {
-        let mode = match self.policy.way {
-            Way::Socket(_) => "socket",
-            Way::Client(..) => "client",
-        };
-        Hello {
-            jails: self.policy.jail_names(),
-            mode: mode.to_owned(),
-            timeout_ms: u64::try_from(self.policy.timeout.as_millis()).unwrap_or(u64::MAX),
-            bans_per_minute: self.policy.bans_per_minute.get(),
-            allow_unban: self.policy.allow_unban,
-            saved: self.never.counts(),
-        }
-    }
+    fn hello(&self) {}
 
     async fn perform(self: Rc<Self>, ask: Ask) -> Answer {
         self.answer(ask).await

@@ -19,7 +19,8 @@ use crate::delivery::Seen;
 use crate::privileged::link::{Link, LinkError};
 use crate::runtime::bindings::kind;
 use crate::runtime::native::{Doing, NativeKind, NativeSubject, NativeTold};
-use message::{Act, Order};
+use crate::telemetry::BansPrevented;
+use message::{Act, NoOrder, Order};
 use settings::Settings;
 
 /// Beyond what the helper gives Fail2Ban, for its way there and back.
@@ -32,6 +33,7 @@ const PROBE: Duration = Duration::from_secs(25);
 pub struct Fail2banKind {
     pub link: Link,
     pub spared: Arc<dyn Spared>,
+    pub prevented: BansPrevented,
 }
 
 impl NativeKind for Fail2banKind {
@@ -50,7 +52,14 @@ impl NativeKind for Fail2banKind {
         for (at, subject) in (0..).zip(subjects) {
             match message::order(subject, &settings, context.purpose, &*self.spared) {
                 Ok(order) => formatted.messages.push(order.message(at)),
-                Err(refusal) => refusal.note(at, &mut formatted),
+                Err(refusal) => {
+                    if let NoOrder::Spared { rule, .. } = refusal
+                        && context.purpose != kind::Purpose::Test
+                    {
+                        self.prevented.count(rule);
+                    }
+                    refusal.note(at, &mut formatted);
+                }
             }
         }
         Ok(formatted)
@@ -76,16 +85,19 @@ impl NativeKind for Fail2banKind {
                 Ok(settings) => settings,
                 Err(fault) => return told(verdict::misconfigured(fault), None),
             };
+            let is_test = attempt.purpose == kind::Purpose::Test;
             // It may have been noted since the message was made.
             if order.act != Act::Unban
                 && let Some(rule) = order.address().and_then(|it| self.spared.spares(it))
             {
+                if !is_test {
+                    self.prevented.count(rule);
+                }
                 return told(
                     verdict::skipped("spared", &message::spared(&order.address, rule)),
                     None,
                 );
             }
-            let is_test = attempt.purpose == kind::Purpose::Test;
             let dry_run = order.dry_run || settings.dry_run || is_test;
             let within = Duration::from_millis(attempt.deadline_ms.into());
             let within = within.saturating_sub(MARGIN).max(MARGIN);
@@ -93,6 +105,11 @@ impl NativeKind for Fail2banKind {
             let is_lost = matches!(answer, Err(LinkError::Lost | LinkError::Late));
             // A ban twice is a ban once; a failure twice is two.
             seen.unanswered = is_lost && order.act == Act::Attempt;
+            if let Ok(Answer::Spared { rule }) = &answer
+                && !is_test
+            {
+                self.prevented.count(rule);
+            }
             let verdict = match answer {
                 Ok(answer) => verdict::judge(answer, &order, attempt),
                 Err(error) => verdict::unlinked(&error),

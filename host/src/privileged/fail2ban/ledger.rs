@@ -5,7 +5,7 @@
 //! line that is none is left out, and counted. It is rewritten when it has grown to twice what it
 //! has to say, and holds no more than a bound: the oldest are forgotten first, and never lifted.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
@@ -27,7 +27,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 /// Times of bans and attempts that are kept for the rate.
 const TIMES_MAX: usize = 10_000;
 
-type Key = (JailName, IpAddr);
+pub(super) type Key = (JailName, IpAddr);
 
 #[derive(Debug)]
 pub(super) struct Ledger {
@@ -156,9 +156,8 @@ impl Ledger {
     }
 
     /// Notes a ban that is about to be asked for. On disk when this returns.
-    pub(super) fn note(&mut self, jail: &JailName, of: IpAddr, ban: &BanRecord) -> io::Result<()> {
-        debug_assert_eq!((jail.as_str(), of.to_string()), (ban.jail.as_str(), ban.address.clone()));
-        self.add(Line::Ban(ban.clone()))
+    pub(super) fn note(&mut self, ban: BanRecord) -> io::Result<()> {
+        self.add(Line::Ban(ban))
     }
 
     pub(super) fn attempt(&mut self, at_ms: u64) -> io::Result<()> {
@@ -188,6 +187,9 @@ impl Ledger {
     }
 
     fn add(&mut self, line: Line) -> io::Result<()> {
+        if self.lines > 2 * self.bans.len() + self.times.len() + STALE_MAX {
+            self.rewrite()?;
+        }
         let mut bytes = if self.is_torn { vec![b'\n'] } else { Vec::new() };
         serde_json::to_writer(&mut bytes, &line)?;
         bytes.push(b'\n');
@@ -197,9 +199,6 @@ impl Ledger {
         self.is_torn = false;
         self.lines += 1;
         self.apply(line);
-        if self.lines > 2 * self.bans.len() + self.times.len() + STALE_MAX {
-            self.rewrite()?;
-        }
         Ok(())
     }
 
@@ -212,24 +211,18 @@ impl Ledger {
     /// The file anew, with what it still has to say.
     fn rewrite(&mut self) -> io::Result<()> {
         let path = self.folder.join(NEW_NAME);
+        // Times of bans are told by the bans.
+        let told: BTreeSet<_> = self.bans.values().map(|made| made.at_ms).collect();
+        let others = self.times.iter().copied().filter(|at_ms| !told.contains(at_ms));
+        let others = others.map(|at_ms| (at_ms, Line::Attempt { at_ms }));
+        let bans = self.bans.iter().map(|(key, made)| (made.at_ms, Line::Ban(record(key, made))));
+        let mut lines: Vec<_> = others.chain(bans).collect();
+        // Who reads it keeps the last times, which are to be the newest.
+        lines.sort_by_key(|(at_ms, _)| *at_ms);
         let mut text = Vec::new();
-        let mut lines = 0;
-        let counted: std::collections::BTreeSet<_> =
-            self.bans.values().map(|it| it.at_ms).collect();
-        // Times of the last hour matter, and those of bans are told by the bans.
-        let newest = self.times.iter().copied().max().unwrap_or(0);
-        self.times.retain(|at| at.saturating_add(3_600_000) >= newest);
-        for at_ms in self.times.iter().copied().filter(|at| !counted.contains(at)) {
-            serde_json::to_writer(&mut text, &Line::Attempt { at_ms })?;
+        for (_, line) in &lines {
+            serde_json::to_writer(&mut text, line)?;
             text.push(b'\n');
-            lines += 1;
-        }
-        let mut bans: Vec<_> = self.bans.iter().map(|(key, made)| record(key, made)).collect();
-        bans.sort_by_key(|ban| ban.at_ms);
-        for ban in bans {
-            serde_json::to_writer(&mut text, &Line::Ban(ban))?;
-            text.push(b'\n');
-            lines += 1;
         }
         // One of a rewrite that did not end.
         match fs::remove_file(&path) {
@@ -242,9 +235,9 @@ impl Ledger {
         file.write_all(&text)?;
         file.sync_all()?;
         fs::rename(&path, self.folder.join(NAME))?;
-        File::open(&self.folder)?.sync_all()?;
-        (self.file, self.lines, self.is_torn) = (file, lines, false);
-        Ok(())
+        // This one is added to from now on, also if the next step fails.
+        (self.file, self.lines, self.is_torn) = (file, lines.len(), false);
+        File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -300,8 +293,7 @@ mod tests {
     }
 
     fn note(ledger: &mut Ledger, ban: &BanRecord) {
-        let (jail, address) = key(ban);
-        ledger.note(&jail, address, ban).unwrap();
+        ledger.note(ban.clone()).unwrap();
     }
 
     fn folder() -> tempfile::TempDir {
@@ -380,6 +372,36 @@ mod tests {
         assert!(ledger.lines < 2 * STALE_MAX, "{}", ledger.lines);
         let lines = fs::read_to_string(folder.path().join(NAME)).unwrap().lines().count();
         assert_eq!(lines, ledger.lines);
+    }
+
+    #[test]
+    fn the_newest_times_are_there_after_restarts_however_many_bans_there_are() {
+        let folder = folder();
+        let line = |line: &Line| serde_json::to_string(line).unwrap() + "\n";
+        let older = (0..TIMES_MAX).map(|at| {
+            let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + u32::try_from(at).unwrap());
+            line(&Line::Ban(ban(at as u64, "web", &address.to_string(), "f")))
+        });
+        let text = older.collect::<String>() + &line(&Line::Attempt { at_ms: 50_000 });
+        fs::write(folder.path().join(NAME), text).unwrap();
+        for _ in 0..3 {
+            let ledger = Ledger::open(folder.path()).unwrap();
+            assert_eq!((ledger.times.len(), ledger.times.back()), (TIMES_MAX, Some(&50_000)));
+        }
+    }
+
+    #[test]
+    fn where_the_list_cannot_be_rewritten_nothing_is_noted() {
+        let folder = folder();
+        let mut ledger = Ledger::open(folder.path()).unwrap();
+        ledger.lines = STALE_MAX + 1;
+        let in_the_way = folder.path().join(NEW_NAME);
+        fs::create_dir(&in_the_way).unwrap();
+        assert!(ledger.note(ban(10, "web", "192.0.2.1", "f1")).is_err());
+        assert!(told(&ledger, 0).is_empty());
+        fs::remove_dir(in_the_way).unwrap();
+        note(&mut ledger, &ban(10, "web", "192.0.2.1", "f1"));
+        assert_eq!(told(&Ledger::open(folder.path()).unwrap(), 0), ["10 web 192.0.2.1"]);
     }
 
     #[test]

@@ -5,8 +5,6 @@
 //!
 //! Not here: what only the engine knows, such as who sends it alerts (`spared`).
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,8 +16,8 @@ use ipnet::IpNet;
 /// Longest file of name servers that is read.
 const RESOLV_BYTES_MAX: u64 = 64 << 10;
 
-/// A rule that has saved an address. Its name is stable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A rule that saves an address. Its name is stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     Loopback,
     Unspecified,
@@ -48,12 +46,11 @@ impl Rule {
     }
 }
 
-/// The rules, and how often each has saved somebody since the helper started.
+/// The rules.
 #[derive(Debug)]
 pub(super) struct NeverBan {
     networks: Vec<IpNet>,
     machine: Machine,
-    saved: RefCell<BTreeMap<Rule, u64>>,
 }
 
 /// Where this machine's network is written down.
@@ -80,24 +77,11 @@ impl Default for Machine {
 
 impl NeverBan {
     pub(super) fn new(networks: Vec<IpNet>) -> Self {
-        Self { networks, machine: Machine::default(), saved: RefCell::default() }
+        Self { networks, machine: Machine::default() }
     }
 
-    /// The rule that saves `address`, and how often it did. `Err`: that cannot be known.
-    pub(super) fn saves(&self, address: IpAddr) -> io::Result<Option<(Rule, u64)>> {
-        let Some(rule) = self.rule(address)? else { return Ok(None) };
-        let mut saved = self.saved.borrow_mut();
-        let count = saved.entry(rule).or_default();
-        *count += 1;
-        Ok(Some((rule, *count)))
-    }
-
-    pub(super) fn counts(&self) -> Vec<(String, u64)> {
-        let saved = self.saved.borrow();
-        saved.iter().map(|(rule, count)| (rule.name().to_owned(), *count)).collect()
-    }
-
-    fn rule(&self, address: IpAddr) -> io::Result<Option<Rule>> {
+    /// The rule that saves `address`. `Err`: that cannot be known.
+    pub(super) fn rule(&self, address: IpAddr) -> io::Result<Option<Rule>> {
         let address = address.to_canonical();
         if let Some(rule) = by_itself(address) {
             return Ok(Some(rule));
@@ -240,7 +224,7 @@ mod tests {
             name_servers: vec![place("resolv"), place("nowhere")],
         };
         let networks = vec!["203.0.113.0/24".parse().unwrap(), "2001:db8:7::/48".parse().unwrap()];
-        NeverBan { networks, machine, saved: RefCell::default() }
+        NeverBan { networks, machine }
     }
 
     #[test]
@@ -291,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_this_machine_are_saved_and_counted_and_what_cannot_be_read_bans_nobody() {
+    fn addresses_of_this_machine_are_saved_and_what_cannot_be_read_bans_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let rules = rules(folder.path());
         let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
@@ -299,13 +283,11 @@ mod tests {
         if socket.connect("198.51.100.1:9").is_ok() {
             let own = socket.local_addr().unwrap().ip();
             if !own.is_loopback() {
-                assert_eq!(rules.saves(own).unwrap(), Some((Rule::Own, 1)));
-                assert_eq!(rules.saves(own).unwrap(), Some((Rule::Own, 2)));
-                assert_eq!(rules.counts(), [("own-address".to_owned(), 2)]);
+                assert_eq!(rules.rule(own).unwrap(), Some(Rule::Own));
             }
         }
         std::fs::create_dir(folder.path().join("route")).unwrap();
-        assert!(rules.saves("192.0.2.8".parse().unwrap()).is_err());
+        assert!(rules.rule("192.0.2.8".parse().unwrap()).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 use super::protocol::JailName;
@@ -204,7 +204,7 @@ impl Written {
         for (at, text) in self.never_ban.iter().enumerate() {
             let address = || super::protocol::address(text).map(IpNet::from);
             match text.parse::<IpNet>().ok().or_else(address) {
-                Some(network) => networks.push(network.trunc()),
+                Some(network) => networks.push(canonical(network).trunc()),
                 None => problem(
                     problems,
                     &format!("never_ban[{at}]"),
@@ -214,6 +214,14 @@ impl Written {
         }
         networks
     }
+}
+
+/// IPv4 in IPv6 as IPv4, since that is what addresses are looked at as.
+fn canonical(network: IpNet) -> IpNet {
+    let IpNet::V6(v6) = network else { return network };
+    let mapped = v6.addr().to_ipv4_mapped().zip(v6.prefix_len().checked_sub(96));
+    let v4 = mapped.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
+    v4.map_or(network, IpNet::V4)
 }
 
 #[cfg(test)]
@@ -230,6 +238,15 @@ mod tests {
         assert_eq!((policy.bans_per_minute.get(), policy.allow_unban), (30, true));
         assert!(policy.allows(&JailName::parse("web").unwrap()));
         assert!(!policy.allows(&JailName::parse("other").unwrap()));
+        let never = read(
+            "enabled = true\njails = ['web']\nnever_ban = ['192.0.2.7/24', '::ffff:192.0.2.8', \
+             '::ffff:198.51.100.9/120', '2001:db8::1', '::/0']",
+        );
+        let never: Vec<_> =
+            never.unwrap().unwrap().never_ban.iter().map(ToString::to_string).collect();
+        let expected =
+            ["192.0.2.0/24", "192.0.2.8/32", "198.51.100.0/24", "2001:db8::1/128", "::/0"];
+        assert_eq!(never, expected);
         let any = read("enabled = true\njails = ['*']\nmode = 'client'").unwrap().unwrap();
         assert!(any.allows(&JailName::parse("other").unwrap()));
         assert_eq!(any.way, Way::Client(CLIENT.into(), None));

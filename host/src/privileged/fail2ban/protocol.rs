@@ -89,10 +89,9 @@ pub enum Answer {
     },
     /// No ban of ours for that fingerprint.
     NotOurs,
-    /// Never banned, by this rule, which has now saved so many.
+    /// Never banned, by this rule.
     Spared {
         rule: String,
-        saved: u64,
     },
     RateLimited {
         retry_after_ms: u64,
@@ -145,6 +144,8 @@ pub enum Trouble {
     Denied,
     /// It may have done it.
     Broken,
+    /// It was not asked for it: others took the time, or a question before it was not answered.
+    Unasked,
     UnknownJail,
     /// It said no to the address.
     BadValue,
@@ -164,18 +165,6 @@ pub struct BanRecord {
     /// Of the alert that it was made for.
     pub fingerprint: String,
     pub reason: String,
-}
-
-/// What the helper tells of itself when it meets the engine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hello {
-    pub jails: Vec<String>,
-    pub mode: String,
-    pub timeout_ms: u64,
-    pub bans_per_minute: u32,
-    pub allow_unban: bool,
-    /// How many bans each rule has prevented since this helper started.
-    pub saved: Vec<(String, u64)>,
 }
 
 /// A name that can only be a jail's.

@@ -51,7 +51,7 @@ impl Server {
     pub(super) async fn turn(&self) -> Result<Turn<'_>, (Trouble, String)> {
         match tokio::time::timeout(self.timeout, self.turn.lock()).await {
             Ok(alone) => Ok(Turn { server: self, _alone: alone }),
-            Err(_) => Err((Trouble::Broken, "others before it took all of its time".to_owned())),
+            Err(_) => Err((Trouble::Unasked, "others before it took all of its time".to_owned())),
         }
     }
 }
@@ -77,8 +77,6 @@ impl Turn<'_> {
     pub(super) async fn count(&self, command: Command<'_>) -> Result<u64, (Trouble, String)> {
         match self.ask(command).await? {
             Said::Number(count) => Ok(count),
-            // As the client program prints them.
-            Said::Text(text) if text.parse::<u64>().is_ok() => Ok(text.parse().unwrap_or(0)),
             _ => Err((Trouble::Other, "it answered something else than a number".to_owned())),
         }
     }

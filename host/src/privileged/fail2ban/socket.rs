@@ -148,7 +148,7 @@ fn unconnected(path: &Path, error: &io::Error) -> (Trouble, String) {
                      socket to others: whoever has it is root)"
             ),
         ),
-        _ => broken(error),
+        _ => (Trouble::Unasked, format!("fail2ban cannot be reached: {error}")),
     }
 }
 

@@ -89,10 +89,14 @@ fn words(asked: &[u8]) -> String {
 }
 
 fn ban() -> Ask {
+    asked(Mode::Ban)
+}
+
+fn asked(mode: Mode) -> Ask {
     Ask::Ban(BanAsked {
         jail: "web".to_owned(),
         address: "198.51.100.8".to_owned(),
-        mode: Mode::Ban,
+        mode,
         reason: "campanile".to_owned(),
         fingerprint: "f1".to_owned(),
         dry_run: false,
@@ -146,6 +150,25 @@ async fn a_ban_that_was_not_made_is_not_ours() {
     assert_eq!(helper.answer(ban()).await, Answer::Banned { new: 1, ours: true });
     assert_eq!(ours(&helper), 1);
     server.done().await;
+}
+
+#[tokio::test]
+async fn what_breaks_before_anything_was_asked_for_has_had_no_effect() {
+    let server = Scripted::start([
+        Does::Ends("get web banned"),
+        Does::Answers("get web banned", ZERO),
+        Does::Ends("set web attempt"),
+    ]);
+    let helper = server.helper();
+    for expected in [Trouble::Unasked, Trouble::Broken] {
+        let answer = helper.answer(asked(Mode::Attempt)).await;
+        let Answer::Failed { trouble, .. } = answer else { panic!("{answer:?}") };
+        assert_eq!(trouble, expected);
+    }
+    server.done().await;
+    let _turn = helper.server.turn().await.unwrap();
+    let answer = helper.answer(asked(Mode::Attempt)).await;
+    assert!(matches!(answer, Answer::Failed { trouble: Trouble::Unasked, .. }), "{answer:?}");
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ pub(super) struct Order {
 /// Why there is no order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoOrder {
+    Spared { address: IpAddr, rule: &'static str },
     Skipped(String),
     Rejected(String),
 }
@@ -53,6 +54,10 @@ pub(super) enum NoOrder {
 impl NoOrder {
     pub(super) fn note(self, alert: u32, formatted: &mut Formatted) {
         match self {
+            Self::Spared { address, rule } => {
+                let detail = spared(&address.to_string(), rule);
+                formatted.skipped.push(Refusal { alert, detail });
+            }
             Self::Skipped(detail) => formatted.skipped.push(Refusal { alert, detail }),
             Self::Rejected(detail) => formatted.rejected.push(Refusal { alert, detail }),
         }
@@ -80,7 +85,7 @@ pub(super) fn order(
     } else {
         let address = attacker(alert)?;
         if let Some(rule) = known.spares(address) {
-            return Err(NoOrder::Skipped(spared(&address.to_string(), rule)));
+            return Err(NoOrder::Spared { address, rule });
         }
         let act = if settings.mode == Mode::Ban { Act::Ban } else { Act::Attempt };
         (act, settings.jail.clone(), address)

@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::alert::{Action, Alert, Flow, Party, tests::alert as sample};
 use crate::privileged::fail2ban::protocol::{Refusal, Trouble};
 use crate::privileged::frame;
 use crate::privileged::helper::Numbered;
-use crate::runtime::bindings::campanile::endpoint::alerts::{
-    Action, Alert, Flow, Instant, Party, Severity, Traffic,
-};
-use kind::{Failure, Scope, Verdict};
+use crate::runtime::native::tests::given::{self, attempt};
+use kind::{Failure, Purpose, Scope, Verdict};
 
 const SOON: Duration = Duration::from_secs(10);
+const ID: &str = "01JD8Q5W3V9T6Z0M4K2N7P1R5S";
 
 #[derive(Debug)]
 struct Sparing(IpAddr);
@@ -25,98 +25,56 @@ impl Spared for Sparing {
 
 fn fail2ban() -> Fail2banKind {
     let spared = Arc::new(Sparing("192.0.2.77".parse().unwrap()));
-    Fail2banKind { link: Link::default(), spared }
-}
-
-fn instant(unix_ms: u64) -> Instant {
-    Instant { unix_ms, utc: String::new(), local: String::new() }
+    Fail2banKind { link: Link::default(), spared, prevented: BansPrevented::default() }
 }
 
 fn party(ip: &str, is_attacker: bool) -> Party {
-    Party {
-        ip: ip.to_owned(),
-        port: None,
-        name: None,
-        mac: None,
-        autonomous_system: None,
-        country: None,
-        city: None,
-        continent: None,
-        location: None,
-        is_local: false,
-        is_attacker,
-        is_victim: false,
-        is_blacklisted: false,
-    }
+    Party { ip: ip.to_owned(), is_attacker, ..Party::default() }
 }
 
-fn flow(client: Party, server: Party) -> Flow {
-    let traffic = Traffic { bytes: 0, packets: 0 };
-    Flow {
-        client,
-        server,
-        transport: "tcp".to_owned(),
-        transport_number: None,
-        application: None,
-        vlan: None,
-        community_id: None,
-        sent: traffic,
-        received: traffic,
-        blocked: false,
-    }
+fn flow(client: &Party, server: &Party) -> Flow {
+    let flow = json!({ "client": client, "server": server, "transport": "tcp" });
+    serde_json::from_value(flow).unwrap()
 }
 
+/// One that is full of what must reach nobody; its sender may ban.
 fn alert(action: Action, flow: Option<Flow>, host: Option<Party>) -> Alert {
     let hostile = "$(touch /tmp/x)\n192.0.2.66 --all".to_owned();
     Alert {
-        id: "01JD8Q5W3V9T6Z0M4K2N7P1R5S".to_owned(),
-        fingerprint: "f59539ee50eda4dc05fad0d49e8e4335".to_owned(),
-        episode: String::new(),
-        producer: "ntopng".to_owned(),
-        time: instant(0),
-        received: instant(0),
-        ended: None,
-        severity: Severity::Error,
-        score: 100,
+        id: ID.parse().unwrap(),
         action,
-        category: "security".to_owned(),
         alert_type: hostile.clone(),
         title: hostile.clone(),
         text: hostile.clone(),
-        entity_kind: "flow".to_owned(),
         entity_value: hostile.clone(),
         interface_name: Some(hostile.clone()),
         flow,
         host,
-        link: None,
         labels: vec![(hostile.clone(), hostile.clone())],
-        annotations: Vec::new(),
         raw: hostile,
+        may_ban: true,
+        ..sample()
     }
 }
 
-fn context(settings: &Value, purpose: kind::Purpose) -> kind::Context {
-    kind::Context {
-        settings: settings.to_string(),
-        recipient_id: String::new(),
-        recipient_name: String::new(),
-        endpoint_id: String::new(),
-        instance: String::new(),
-        instance_link: None,
-        engine: String::new(),
-        zone: "UTC".to_owned(),
-        locale: "en".to_owned(),
-        purpose,
-        omitted: 0,
-        group: Vec::new(),
-        extra: Vec::new(),
-    }
+fn attack() -> Alert {
+    alert(Action::Store, None, Some(party("192.0.2.8", true)))
 }
 
-fn formatted(alert: Alert, previous: Option<&str>, settings: &Value) -> kind::Formatted {
-    let subject = kind::Subject { alert, previous: previous.map(str::to_owned) };
-    let subject = NativeSubject { subject: &subject, may_ban: true };
-    fail2ban().format(&[subject], &context(settings, kind::Purpose::Live)).unwrap()
+fn formatted(
+    alert: &Alert,
+    previous: Option<&str>,
+    settings: &Value,
+    purpose: Purpose,
+) -> kind::Formatted {
+    let subject = given::subject(alert, previous);
+    let subject = NativeSubject { subject: &subject, may_ban: alert.may_ban };
+    fail2ban().format(&[subject], &given::context(settings, purpose)).unwrap()
+}
+
+fn message() -> kind::Message {
+    let settings = json!({"jail": "web"});
+    formatted(&attack(), None, &settings, Purpose::Live).messages.remove(0)
 }
 
 /// What is asked for, or why nothing is.
@@ -139,23 +97,24 @@ fn made(formatted: &kind::Formatted) -> String {
 fn only_the_one_side_that_is_an_attacker_is_banned() {
     let (good, bad) = (party("192.0.2.1", false), party("192.0.2.8", true));
     let of = |flow, host| {
-        made(&formatted(alert(Action::Store, flow, host), None, &json!({"jail": "web"})))
+        let alert = alert(Action::Store, flow, host);
+        made(&formatted(&alert, None, &json!({"jail": "web"}), Purpose::Live))
     };
     let rejected = |ip: &str| of(None, Some(party(ip, true)));
     let table = [
-        (of(Some(flow(bad.clone(), good.clone())), None), "ban web 192.0.2.8"),
-        (of(Some(flow(good.clone(), bad.clone())), None), "ban web 192.0.2.8"),
+        (of(Some(flow(&bad, &good)), None), "ban web 192.0.2.8"),
+        (of(Some(flow(&good, &bad)), None), "ban web 192.0.2.8"),
         (of(None, Some(bad.clone())), "ban web 192.0.2.8"),
-        (of(Some(flow(bad.clone(), good.clone())), Some(bad.clone())), "ban web 192.0.2.8"),
+        (of(Some(flow(&bad, &good)), Some(bad.clone())), "ban web 192.0.2.8"),
         (of(None, Some(party("::ffff:192.0.2.9", true))), "ban web 192.0.2.9"),
         (of(None, None), "skipped: no attacker"),
-        (of(Some(flow(good.clone(), good.clone())), Some(good.clone())), "skipped: no attacker"),
+        (of(Some(flow(&good, &good)), Some(good.clone())), "skipped: no attacker"),
         (
-            of(Some(flow(bad.clone(), party("192.0.2.9", true))), None),
+            of(Some(flow(&bad, &party("192.0.2.9", true))), None),
             "skipped: both sides are attackers",
         ),
         (
-            of(Some(flow(good, party("192.0.2.9", true))), Some(bad)),
+            of(Some(flow(&good, &party("192.0.2.9", true))), Some(bad)),
             "skipped: both sides are attackers",
         ),
         (
@@ -179,12 +138,9 @@ fn only_the_one_side_that_is_an_attacker_is_banned() {
 #[test]
 fn a_token_without_the_right_bans_nobody_and_lifts_nothing() {
     for action in [Action::Store, Action::Engage, Action::Release] {
-        let alert = alert(action, None, Some(party("192.0.2.8", true)));
-        let subject = kind::Subject { alert, previous: Some("web 192.0.2.8".to_owned()) };
-        let subject = NativeSubject { subject: &subject, may_ban: false };
+        let alert = Alert { action, may_ban: false, ..attack() };
         let settings = json!({"jail": "web", "unban_on_release": true});
-        let context = context(&settings, kind::Purpose::Live);
-        let formatted = fail2ban().format(&[subject], &context).unwrap();
+        let formatted = formatted(&alert, Some("web 192.0.2.8"), &settings, Purpose::Live);
         assert_eq!(made(&formatted), "skipped: its sender's token may not ban");
     }
 }
@@ -193,7 +149,7 @@ fn a_token_without_the_right_bans_nobody_and_lifts_nothing() {
 fn a_release_lifts_what_was_banned_and_only_where_that_is_wanted() {
     let of = |previous, settings: &Value| {
         let release = alert(Action::Release, None, Some(party("192.0.2.99", true)));
-        made(&formatted(release, previous, settings))
+        made(&formatted(&release, previous, settings, Purpose::Live))
     };
     let lifts = json!({"jail": "other", "unban_on_release": true});
     assert_eq!(of(Some("web 192.0.2.8"), &lifts), "unban web 192.0.2.8");
@@ -208,54 +164,30 @@ fn a_release_lifts_what_was_banned_and_only_where_that_is_wanted() {
 
 #[test]
 fn a_test_and_a_dry_run_say_so_in_what_is_shown() {
-    let subject = kind::Subject {
-        alert: alert(Action::Store, None, Some(party("192.0.2.8", true))),
-        previous: None,
-    };
-    let of = |settings: Value, purpose| {
-        let subject = NativeSubject { subject: &subject, may_ban: true };
-        let formatted = fail2ban().format(&[subject], &context(&settings, purpose)).unwrap();
+    let of = |settings: &Value, purpose| {
+        let formatted = formatted(&attack(), None, settings, purpose);
         let body: Value = serde_json::from_slice(&formatted.messages[0].body).unwrap();
         (body["act"].as_str().unwrap().to_owned(), body["dry_run"].as_bool().unwrap())
     };
     let table = [
-        (json!({"jail": "w"}), kind::Purpose::Live, "ban", false),
-        (json!({"jail": "w"}), kind::Purpose::Test, "ban", true),
-        (json!({"jail": "w", "dry_run": true}), kind::Purpose::Live, "ban", true),
-        (json!({"jail": "w", "mode": "attempt"}), kind::Purpose::Live, "attempt", false),
+        (json!({"jail": "w"}), Purpose::Live, "ban", false),
+        (json!({"jail": "w"}), Purpose::Test, "ban", true),
+        (json!({"jail": "w", "dry_run": true}), Purpose::Live, "ban", true),
+        (json!({"jail": "w", "mode": "attempt"}), Purpose::Live, "attempt", false),
     ];
     for (settings, purpose, act, dry) in table {
-        assert_eq!(of(settings.clone(), purpose), (act.to_owned(), dry), "{settings}");
+        assert_eq!(of(&settings, purpose), (act.to_owned(), dry), "{settings}");
     }
     let wrong = [json!({}), json!({"jail": "--all"}), json!({"jail": "w", "mode": "x"})];
     for settings in wrong {
-        let context = context(&settings, kind::Purpose::Live);
+        let context = given::context(&settings, Purpose::Live);
         assert!(fail2ban().format(&[], &context).is_err(), "{settings}");
-    }
-}
-
-fn attempt(waited_ms: u64) -> kind::Attempt {
-    kind::Attempt {
-        message_id: "m".to_owned(),
-        number: 1,
-        now: instant(1_000_000 + waited_ms),
-        first: instant(1_000_000),
-        carry: None,
-        deliveries: Vec::new(),
-        deadline_ms: 5_000,
-        purpose: kind::Purpose::Live,
     }
 }
 
 /// One delivery with a helper that gives `answer`; what it was asked, and what came of it.
 async fn delivered(kind: &Fail2banKind, waited_ms: u64, answer: Answer) -> (Ask, NativeTold) {
-    let message = {
-        let alert = alert(Action::Store, None, Some(party("192.0.2.8", true)));
-        let subject = kind::Subject { alert, previous: None };
-        let subject = NativeSubject { subject: &subject, may_ban: true };
-        let context = context(&json!({"jail": "web"}), kind::Purpose::Live);
-        kind.format(&[subject], &context).unwrap().messages.remove(0)
-    };
+    let message = message();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let speaking = kind.link.speak(ours);
     let attempt = attempt(waited_ms);
@@ -287,17 +219,19 @@ async fn answers_become_verdicts_by_the_table() {
         (Answer::Banned { new: 0, ours: true }, 0, "duplicate Some(\"web 192.0.2.8\")"),
         (Answer::Attempted, 0, "delivered None"),
         (Answer::DryRun, 0, "delivered None"),
-        (Answer::Spared { rule: "gateway".to_owned(), saved: 3 }, 0, "skipped spared"),
+        (Answer::Spared { rule: "gateway".to_owned() }, 0, "skipped spared"),
         (Answer::NotOurs, 0, "skipped not-ours"),
         (Answer::RateLimited { retry_after_ms: 1_500 }, 0, "rate-limited Some(1500)"),
         (refused(Refusal::Jail), 0, "misconfigured recipient jail"),
         (refused(Refusal::Address), 0, "rejected address"),
-        (failed(Trouble::UnknownJail), 0, "misconfigured recipient unknown-jail"),
+        (failed(Trouble::UnknownJail), ten_minutes - 1, "unavailable unknown-jail"),
+        (failed(Trouble::UnknownJail), ten_minutes, "misconfigured recipient unknown-jail"),
         (failed(Trouble::BadValue), 0, "rejected bad-value"),
         (failed(Trouble::Denied), 0, "misconfigured endpoint denied"),
         (failed(Trouble::Absent), ten_minutes - 1, "unavailable absent"),
         (failed(Trouble::Absent), ten_minutes, "misconfigured endpoint absent"),
         (failed(Trouble::Broken), ten_minutes, "unavailable broken"),
+        (failed(Trouble::Unasked), ten_minutes, "unavailable unasked"),
         (failed(Trouble::Helper), 0, "unavailable helper"),
         (Answer::Bans { bans: Vec::new(), more: false }, 0, "other malformed-answer"),
     ];
@@ -306,7 +240,7 @@ async fn answers_become_verdicts_by_the_table() {
         let (asked, told) = delivered(&fail2ban(), waited_ms, answer).await;
         let Ask::Ban(asked) = asked else { panic!("{asked:?}") };
         assert_eq!((asked.jail.as_str(), asked.address.as_str()), ("web", "192.0.2.8"));
-        assert_eq!(asked.reason, "campanile 01JD8Q5W3V9T6Z0M4K2N7P1R5S");
+        assert_eq!(asked.reason, format!("campanile {ID}"));
         assert_eq!(told.seen.origin.as_deref(), Some("fail2ban:web"));
         assert_eq!(of(&told.outcome.verdicts[0]), expected, "{shown}");
     }
@@ -336,11 +270,7 @@ fn of(verdict: &Verdict) -> String {
 #[tokio::test]
 async fn without_its_helper_a_ban_waits_and_who_was_noted_meanwhile_is_spared() {
     let kind = fail2ban();
-    let alert = alert(Action::Store, None, Some(party("192.0.2.8", true)));
-    let subject = kind::Subject { alert, previous: None };
-    let subject = NativeSubject { subject: &subject, may_ban: true };
-    let context = context(&json!({"jail": "web"}), kind::Purpose::Live);
-    let message = kind.format(&[subject], &context).unwrap().messages.remove(0);
+    let message = message();
     let told = kind.deliver(&message, r#"{"jail":"web"}"#, &attempt(0)).await;
     assert_eq!(of(&told.outcome.verdicts[0]), "unavailable helper-down");
 

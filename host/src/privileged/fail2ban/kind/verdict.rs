@@ -7,8 +7,9 @@ use crate::runtime::bindings::kind::{
     Attempt, Certainty, Delay, Failure, Fault, Finding, Proof, Reason, Receipt, Scope, Verdict,
 };
 
-/// So long a Fail2Ban that is not there may be about to start; then somebody has to look.
-const ABSENT_MS_MAX: u64 = 10 * 60 * 1000;
+/// So long a Fail2Ban that is not there, or has not the jail yet, may be starting; then somebody has to
+/// look.
+const STARTS_MS_MAX: u64 = 10 * 60 * 1000;
 
 const ACCEPTED: &str = "accepted by fail2ban, firewall not checked";
 
@@ -23,7 +24,7 @@ pub(super) fn judge(answer: Answer, order: &Order, attempt: &Attempt) -> Verdict
         Answer::DryRun => delivered(None, false, "dry run: it was checked, and nothing was done"),
         Answer::Unbanned { lifted } => delivered(None, lifted == 0, "the ban is lifted"),
         Answer::NotOurs => skipped("not-ours", "the ban that stands is not of this alert"),
-        Answer::Spared { rule, .. } => skipped("spared", &spared(&order.address, &rule)),
+        Answer::Spared { rule } => skipped("spared", &spared(&order.address, &rule)),
         Answer::RateLimited { retry_after_ms } => Verdict::Failed(Failure::RateLimited(Delay {
             after_ms: Some(u32::try_from(retry_after_ms).unwrap_or(u32::MAX)),
             scope: Scope::Endpoint,
@@ -48,15 +49,17 @@ fn failure(answer: Answer, waited_ms: u64, is_counted: bool) -> Failure {
             Refusal::Malformed => Failure::Rejected(reason("malformed", detail)),
         },
         Answer::Failed { trouble, detail } => match trouble {
+            Trouble::UnknownJail if waited_ms < STARTS_MS_MAX => {
+                unavailable("unknown-jail", detail)
+            }
             Trouble::UnknownJail => fault(Scope::Recipient, "unknown-jail", detail),
             Trouble::BadValue => Failure::Rejected(reason("bad-value", detail)),
             Trouble::Denied => fault(Scope::Endpoint, "denied", detail),
-            Trouble::Absent if waited_ms >= ABSENT_MS_MAX => {
-                fault(Scope::Endpoint, "absent", detail)
-            }
-            Trouble::Absent => unavailable("absent", detail),
+            Trouble::Absent if waited_ms < STARTS_MS_MAX => unavailable("absent", detail),
+            Trouble::Absent => fault(Scope::Endpoint, "absent", detail),
             Trouble::Broken if is_counted => Failure::Uncertain(reason("broken", detail)),
             Trouble::Broken => unavailable("broken", detail),
+            Trouble::Unasked => unavailable("unasked", detail),
             Trouble::Helper => unavailable("helper", detail),
             Trouble::Other => Failure::Other(reason("refused", detail)),
         },
@@ -92,7 +95,8 @@ pub(super) fn finding(answer: Answer, is_of_jail: bool) -> Result<Finding, Failu
             },
             facts,
         }),
-        other => Err(failure(other, 0, false)),
+        // Who asks is told at once.
+        other => Err(failure(other, STARTS_MS_MAX, false)),
     }
 }
 
