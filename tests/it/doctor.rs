@@ -40,7 +40,7 @@ impl Machine {
 
     fn policy(&self) -> String {
         format!(
-            "[shell]\nenabled = true\nfolders = ['{}']\n\
+            "[shell]\nenabled = true\nfolders = ['{}']\nuser = '12345'\n\
              [fail2ban]\nenabled = true\njails = ['campanile']\nsocket = '{}'\nstate_dir = '{}'\n\
              never_ban = ['192.0.2.0/24']\n",
             self.at("scripts").display(),

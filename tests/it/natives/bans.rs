@@ -209,7 +209,8 @@ async fn name_servers_are_read_anew_for_each_ban_also_from_a_file_that_was_repla
     replace("198.51.100.53");
     // Another that only systemd-resolved knows, to whose folder no link leads.
     let mount = format!(
-        "mount --bind '{}' /etc && mount -t tmpfs none /run && mkdir -p /run/systemd/resolve && \
+        "mount --bind '{}' /etc && mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && \
+         mkdir /run/systemd/resolve && \
          echo 'nameserver 198.51.100.52' >/run/systemd/resolve/resolv.conf && exec \"$@\"",
         etc.display()
     );
