@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use campanile::privileged::shell::protocol::{Answer, Ask, Ending};
+use campanile::privileged::shell::protocol::{Answer, Ask, Ending, Run};
 use campanile_tests::process::memory;
 use rustix::process::{Pid, Signal, geteuid};
 use tokio::process::Command;
@@ -191,6 +191,18 @@ async fn memory_and_files_are_bounded() {
         assert!(!matches!(ran.ending, Ending::Exit(0)), "{who:?}: {ran:?}");
         assert_eq!(std::fs::metadata(&big).unwrap().len(), 1 << 20, "{who:?}");
     }
+}
+
+#[tokio::test]
+async fn a_helper_that_lacks_rights_of_root_runs_and_ends_scripts_all_the_same() {
+    if !geteuid().is_root() {
+        return; // Nobody else has them.
+    }
+    let text = "trap 'id -u; exit 0' TERM\nsleep 300 & wait";
+    let scripts = Scripts::new().script("polite.sh", text);
+    let helper = scripts.helper(As::Contained, "").await;
+    let ran = helper.ran(Run { wall_ms: Some(500), ..run("polite.sh") }).await;
+    assert_eq!((ran.ending, ran.output), (Ending::TimedOut, format!("{}\n", scripts.uid)));
 }
 
 /// As by `LimitNOFILE=` of the service, or where a plain user has few.

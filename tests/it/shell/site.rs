@@ -22,6 +22,8 @@ pub(super) const SOON: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum As {
     Root,
+    /// Root as in a container, which may not read what others own.
+    Contained,
     Plain,
 }
 
@@ -144,7 +146,15 @@ impl Helper {
 pub(super) fn process(who: As, uid: u32, policy: &Path, engine: UnixStream) -> Child {
     let own = std::env::current_exe().unwrap();
     let binary = own.ancestors().nth(2).unwrap().join("campanile");
-    let mut command = Command::new(binary);
+    let mut command = match who {
+        As::Root | As::Plain => Command::new(binary),
+        As::Contained => {
+            let mut within = Command::new("setpriv");
+            let lost = ["--bounding-set=-dac_read_search,-kill", "--inh-caps=-all"];
+            within.args(lost).arg(binary);
+            within
+        }
+    };
     command
         .args(["process", "helper", "shell", "4242"])
         .arg(policy)

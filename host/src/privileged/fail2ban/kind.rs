@@ -36,6 +36,15 @@ pub struct Fail2banKind {
     pub prevented: BansPrevented,
 }
 
+impl Fail2banKind {
+    /// Counts what a rule prevented; of a test nothing was to be banned.
+    fn count(&self, rule: &str, purpose: kind::Purpose) {
+        if purpose != kind::Purpose::Test {
+            self.prevented.count(rule);
+        }
+    }
+}
+
 impl NativeKind for Fail2banKind {
     fn describe(&self) -> kind::Descriptor {
         settings::descriptor()
@@ -53,10 +62,8 @@ impl NativeKind for Fail2banKind {
             match message::order(subject, &settings, context.purpose, &*self.spared) {
                 Ok(order) => formatted.messages.push(order.message(at)),
                 Err(refusal) => {
-                    if let NoOrder::Spared { rule, .. } = refusal
-                        && context.purpose != kind::Purpose::Test
-                    {
-                        self.prevented.count(rule);
+                    if let NoOrder::Spared { rule, .. } = refusal {
+                        self.count(rule, context.purpose);
                     }
                     refusal.note(at, &mut formatted);
                 }
@@ -85,19 +92,17 @@ impl NativeKind for Fail2banKind {
                 Ok(settings) => settings,
                 Err(fault) => return told(verdict::misconfigured(fault), None),
             };
-            let is_test = attempt.purpose == kind::Purpose::Test;
             // It may have been noted since the message was made.
             if order.act != Act::Unban
                 && let Some(rule) = order.address().and_then(|it| self.spared.spares(it))
             {
-                if !is_test {
-                    self.prevented.count(rule);
-                }
+                self.count(rule, attempt.purpose);
                 return told(
                     verdict::skipped("spared", &message::spared(&order.address, rule)),
                     None,
                 );
             }
+            let is_test = attempt.purpose == kind::Purpose::Test;
             let dry_run = order.dry_run || settings.dry_run || is_test;
             let within = Duration::from_millis(attempt.deadline_ms.into());
             let within = within.saturating_sub(MARGIN).max(MARGIN);
@@ -105,10 +110,8 @@ impl NativeKind for Fail2banKind {
             let is_lost = matches!(answer, Err(LinkError::Lost | LinkError::Late));
             // A ban twice is a ban once; a failure twice is two.
             seen.unanswered = is_lost && order.act == Act::Attempt;
-            if let Ok(Answer::Spared { rule }) = &answer
-                && !is_test
-            {
-                self.prevented.count(rule);
+            if let Ok(Answer::Spared { rule }) = &answer {
+                self.count(rule, attempt.purpose);
             }
             let verdict = match answer {
                 Ok(answer) => verdict::judge(answer, &order, attempt),
